@@ -1,0 +1,47 @@
+import { z } from "zod";
+
+/** Answer of build-layer.sh. Sizes are bytes, times seconds; `builtin` counts are derivations and store paths. */
+export const layerAnswer = z.object({
+  layer: z.string(),
+  fingerprint: z.string(),
+  /** The layer's contents in the Nix store. */
+  storePath: z.string(),
+  /** The layer's blob; null for a layer that is none. */
+  blob: z.object({ mediaType: z.string(), digest: z.string(), diffId: z.string(), size: z.number() }).nullable(),
+  /** Time from the start of the build to the layer's last byte in the cache; of the recorded build where nothing was built. */
+  seconds: z.number(),
+  /** Derivations built, and store paths fetched from a cache, by this run. */
+  built: z.number(),
+  substituted: z.number(),
+  /** Nothing was built or fetched: `seconds` are those of the build on record. */
+  reused: z.boolean(),
+  startedAt: z.string(),
+  endedAt: z.string(),
+  log: z.string(),
+});
+
+export type LayerAnswer = z.output<typeof layerAnswer>;
+
+/** Answer of publish-image.sh. */
+export const imageAnswer = z.object({
+  /** Where the image is, for tools such as skopeo: docker://… or oci:…; by tag. */
+  reference: z.string(),
+  tag: z.string(),
+  digest: z.string(),
+  /** Bytes of config, manifest and all blobs. */
+  size: z.number(),
+  status: z.enum(["published", "already published"]),
+  sentBytes: z.number(),
+  skippedBytes: z.number(),
+  seconds: z.number(),
+});
+
+export type ImageAnswer = z.output<typeof imageAnswer>;
+
+/** Answer of open-cache.sh. */
+export const cacheAnswer = z.object({ location: z.string(), publicKey: z.string() });
+
+/** Reads a host script's answer; an answer of another form is a fault of the script, so zod's own error will do. */
+export function parseAnswer<T>(schema: z.ZodType<T>, text: string): T {
+  return schema.parse(JSON.parse(text));
+}

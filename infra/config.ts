@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { type Fault, type FaultCode, throwFaults } from "./faults.ts";
+import { issueViews, type IssueView } from "./zod-faults.ts";
+
+/** A check whose fault has a code of its own and says what was expected. */
+function checked(code: FaultCode, expected: string, holds: (value: string) => boolean, problem: string): z.ZodString {
+  return z.string().refine(holds, { error: problem, params: { code, expected } });
+}
+
+const projectPath = checked(
+  "CONFIG_PATH",
+  "a relative path inside the project's folder, of letters, digits and . _ - /",
+  (path) => /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/.test(path) && !path.split("/").some((part) => part === "." || part === ".."),
+  "the path cannot be used",
+).refine((path) => !/^(infra|layers|stacks|test|docs|node_modules|\.git)(\/|$)/.test(path), {
+  error: "the path lies among the project's sources",
+  params: { code: "CONFIG_SOURCE_PATH", expected: "a folder that holds no source, such as .local/cache" },
+});
+
+const repository = checked(
+  "CONFIG_REPOSITORY",
+  "HOST[:PORT]/NAME in lower case, without scheme, tag or digest, such as localhost:5000/comfyui",
+  (name) => /^[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/.test(name),
+  "this names no image repository",
+);
+
+const publicKey = checked(
+  "CONFIG_PUBLIC_KEY",
+  "NAME:BASE64, 32 bytes in base64 after the colon",
+  (key) => /^[A-Za-z0-9._-]+:[A-Za-z0-9+/]{43}=$/.test(key),
+  "this is no Nix public key",
+);
+
+const substituterUrl = checked(
+  "CONFIG_URL",
+  "an absolute URL: https://…, http://…, file:///… or s3://…",
+  (url) => /^(https?|s3):\/\/[^\s/?#]+[^\s]*$|^file:\/\/\/\S+$/.test(url),
+  "this is no address of a binary cache",
+);
+
+const keepOrDelete = z.enum(["keep", "delete"]);
+
+/**
+ * The whole configuration of a stack (keys `comfyui:…` in stacks/Pulumi.STACK.yaml).
+ *
+ * "Re-runs" says what a change of the value runs again; a re-run with nothing to build takes seconds.
+ */
+export const configSchema = z.strictObject({
+  /** What the layers hold, as data in layers/locks/FLAVOR. Default: the sample. Re-runs all layers (another content). */
+  flavor: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("sample") })]).default({ kind: "sample" }),
+  /** The image's system: one a stack. Default: x86_64-linux. Re-runs all layers (another content). */
+  systems: z.array(z.enum(["x86_64-linux", "aarch64-linux"])).length(1).default(["x86_64-linux"]),
+  /** How blobs are compressed: zstd (Docker 23 or newer) or gzip (every engine). Default: zstd. Re-runs all layers (other blobs). */
+  compression: z
+    .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("zstd") }), z.strictObject({ kind: z.literal("gzip") })])
+    .default({ kind: "zstd" }),
+  /** Where layers are built. `local`: the machine that runs pulumi. Default: local. */
+  buildHost: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") })]).default({ kind: "local" }),
+  /** Where finished layers are kept, signed. `directory`: a folder, relative to the project. Re-runs all layers, as pushes. */
+  binaryCache: z
+    .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("directory"), path: projectPath })])
+    .default({ kind: "directory", path: ".local/cache" }),
+  /**
+   * Where the image goes. `oci-directory`: an OCI layout in a folder, relative to the project. `registry`: any OCI registry;
+   * this host's own login (`skopeo login`) is used; `tls: false` is for a registry on a trusted network. Re-runs the publish.
+   */
+  registry: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("oci-directory"), path: projectPath }),
+      z.strictObject({ kind: z.literal("registry"), repository, tls: z.boolean().default(true) }),
+    ])
+    .default({ kind: "oci-directory", path: ".local/images" }),
+  /** Further binary caches, only read, asked before anything is built. Default: none. Re-runs all layers. */
+  substituters: z.array(z.strictObject({ url: substituterUrl, publicKey })).default([]),
+  /** What `pulumi destroy` does with what it could take away. Default: keep both. Re-runs no layer. */
+  destroy: z
+    .strictObject({ cache: keepOrDelete.default("keep"), image: keepOrDelete.default("keep") })
+    .default({ cache: "keep", image: "keep" }),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type BinaryCacheConfig = Config["binaryCache"];
+export type RegistryConfig = Config["registry"];
+
+/** Reads `comfyui:…` keys as Pulumi gives them (JSON texts for objects and lists); other namespaces are not ours. */
+export function configInput(all: Readonly<Record<string, string>>, namespace = "comfyui"): Record<string, unknown> {
+  const own = Object.entries(all).filter(([key]) => key.startsWith(`${namespace}:`));
+  return Object.fromEntries(own.map(([key, text]) => [key.slice(namespace.length + 1), jsonOrText(text)]));
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Checks the whole configuration; throws one FaultError with everything that is wrong. `flavors` are those of layers.json. */
+export function parseConfig(input: Record<string, unknown>, flavors: readonly string[]): Config {
+  const result = configSchema.safeParse(input);
+  const faults = result.success ? [] : issueViews(result.error, input).map(configFault);
+  throwFaults([...faults, ...crossFaults(input, flavors)]);
+  return configSchema.parse(input);
+}
+
+const codeOfIssue: Partial<Record<IssueView["code"], FaultCode>> = {
+  unrecognized_keys: "CONFIG_UNKNOWN_KEY",
+  invalid_union: "CONFIG_KIND",
+  invalid_value: "CONFIG_VALUE",
+  too_small: "CONFIG_RANGE",
+  too_big: "CONFIG_RANGE",
+};
+
+function configFault(view: IssueView): Fault {
+  const missing = view.code === "invalid_type" && view.found === "nothing";
+  const code = (view.custom as FaultCode | undefined) ?? (missing ? "CONFIG_MISSING" : (codeOfIssue[view.code] ?? "CONFIG_TYPE"));
+  return { code, where: `comfyui:${view.path}`, problem: view.problem, found: view.found, expected: view.expected };
+}
+
+/** What no single value shows. Sections with faults of their own are left out here, so both kinds are reported together. */
+function crossFaults(input: Record<string, unknown>, flavors: readonly string[]): Fault[] {
+  const { shape } = configSchema;
+  const flavor = shape.flavor.safeParse(input["flavor"]).data;
+  const cache = shape.binaryCache.safeParse(input["binaryCache"]).data;
+  const registry = shape.registry.safeParse(input["registry"]).data;
+  const substituters = shape.substituters.safeParse(input["substituters"]).data ?? [];
+  const faults: Fault[] = [];
+  if (flavor !== undefined && !flavors.includes(flavor.kind)) {
+    faults.push({ code: "CONFIG_FLAVOR_UNKNOWN", where: "comfyui:flavor.kind", problem: "layers/layers.json has no such flavor", found: flavor.kind, expected: flavors.join(" or ") });
+  }
+  if (cache !== undefined && registry?.kind === "oci-directory" && nested(cache.path, registry.path)) {
+    faults.push({ code: "CONFIG_PATH_CLASH", where: "comfyui:registry.path", problem: "the image would lie in the cache's folder, or the cache in the image's", found: `${registry.path} and ${cache.path}` });
+  }
+  substituters.forEach((one, at) => {
+    if (substituters.findIndex((other) => other.url === one.url) < at) {
+      faults.push({ code: "CONFIG_DUPLICATE", where: `comfyui:substituters[${at}].url`, problem: "this substituter is listed twice", found: one.url });
+    }
+  });
+  return faults;
+}
+
+function nested(a: string, b: string): boolean {
+  return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`);
+}

@@ -1,0 +1,97 @@
+/**
+ * Every error this program and its host scripts can end with. The code is stable: scripts, tests and people search for it.
+ * `cause` says what it means, `cure` what to do when the message itself does not say it more exactly.
+ */
+export const faultTable = {
+  CONFIG_UNKNOWN_KEY: { cause: "a configuration key that does not exist", cure: "remove the key, or correct its spelling" },
+  CONFIG_MISSING: { cause: "a required configuration value is absent", cure: "add the value to the stack's file in stacks/" },
+  CONFIG_TYPE: { cause: "a configuration value has the wrong type", cure: "write a value of the expected type" },
+  CONFIG_KIND: { cause: "the `kind` of a configuration section is not one of the known kinds", cure: "choose one of the listed kinds" },
+  CONFIG_VALUE: { cause: "a configuration value is not one of the allowed values", cure: "choose one of the listed values" },
+  CONFIG_RANGE: { cause: "a configuration value has too few or too many parts", cure: "give as many as expected" },
+  CONFIG_PATH: { cause: "a path in the configuration leaves the project's folder, or has characters that are not allowed", cure: "give a relative path inside the project's folder" },
+  CONFIG_PATH_CLASH: { cause: "two parts of the configuration write to the same folder, or one to a folder inside the other's", cure: "give each a folder of its own" },
+  CONFIG_SOURCE_PATH: { cause: "the cache or the registry would be written among the project's sources", cure: "choose a folder under .local/" },
+  CONFIG_REPOSITORY: { cause: "an image repository that no registry can hold", cure: "write HOST[:PORT]/NAME without scheme, tag or digest" },
+  CONFIG_URL: { cause: "a substituter's address is not an absolute URL of a scheme that Nix reads", cure: "write https://…, http://…, file:///… or s3://…" },
+  CONFIG_PUBLIC_KEY: { cause: "a text that is not a Nix public key", cure: "copy NAME:BASE64 from `nix key convert-secret-to-public`" },
+  CONFIG_FLAVOR_UNKNOWN: { cause: "the flavor is not listed in layers/layers.json", cure: "choose a listed flavor, or add it to layers.json" },
+  CONFIG_DUPLICATE: { cause: "the same entry is given twice", cure: "remove one of the two" },
+  GRAPH_UNREADABLE: { cause: "layers/layers.json cannot be read", cure: "restore the file" },
+  GRAPH_JSON: { cause: "layers/layers.json is not JSON", cure: "correct the syntax at the place named" },
+  GRAPH_SCHEMA: { cause: "an entry of layers/layers.json has a wrong shape", cure: "correct the entry named" },
+  GRAPH_DUPLICATE_ATTR: { cause: "two layers have the same attr", cure: "rename one of them" },
+  GRAPH_UNKNOWN_LAYER: { cause: "a layer names one that does not exist", cure: "correct the name, or add the layer" },
+  GRAPH_CYCLE: { cause: "layers depend on each other in a circle", cure: "remove one of the named edges" },
+  GRAPH_ON_WITHOUT_BLOB: { cause: "a layer is `on` one that has no blob, so its contents would be in no blob of the image", cure: "use `after`, or give the lower layer a blob" },
+  GRAPH_PLACEHOLDER: { cause: "an input has a placeholder that does not exist", cure: "use {flavor} or {packageSet}" },
+  GRAPH_INPUT_OUTSIDE: { cause: "an input lies outside layers/", cure: "move the file below layers/ and name it relative to that folder" },
+  GRAPH_INPUT_MISSING: { cause: "an input does not exist", cure: "create the file, or remove it from the layer's inputs" },
+  GRAPH_INPUT_KIND: { cause: "a folder is named as a file, or a file as a folder", cure: "write a folder with a slash at its end, a file without" },
+  GRAPH_INPUT_EMPTY: { cause: "an input folder holds no file", cure: "add a file, or remove the folder from the layer's inputs" },
+  GRAPH_INPUT_SYMLINK: { cause: "an input is a symbolic link, whose meaning depends on where it is read", cure: "replace the link by the file" },
+  GRAPH_INPUT_SPECIAL: { cause: "an input is neither a file nor a folder", cure: "remove it from the layer's folder" },
+  GRAPH_INPUT_NAME: { cause: "an input's name has characters that are not safe in a Nix path", cure: "use letters, digits and . _ + - only" },
+  GRAPH_INPUT_UNREADABLE: { cause: "an input cannot be read", cure: "give read permission to the user who runs pulumi" },
+  HOST_TOOL_MISSING: { cause: "the host lacks a program", cure: "run `npm run setup`" },
+  HOST_NIX_OLD: { cause: "the host's Nix is older than 2.18", cure: "run `npm run setup`, then `. .local/env.sh`" },
+  HOST_SYSTEM: { cause: "the host cannot build for the configured system", cure: "set `systems` to the host's, or choose another host" },
+  REQUEST_INVALID: { cause: "a host script got a request that it does not understand", cure: "run `pulumi up` with the program of the same revision as the script" },
+  LAYER_SOURCES_CHANGED: { cause: "a source file changed between preview and build", cure: "run `pulumi up` again" },
+  LAYER_BUILD_FAILED: { cause: "a layer did not build", cure: "read the log named in the message, correct the layer, run `pulumi up` again" },
+  LAYER_TIMEOUT: { cause: "a layer's build took longer than the limit", cure: "raise COMFYUI_LAYER_TIMEOUT (seconds), or look for a hanging build in the log" },
+  CACHE_KEY_MISSING: { cause: "the cache's signing key is not there", cure: "run `pulumi up --target-dependents --target '**comfyui-cache'`, or restore the key" },
+  CACHE_KEY_INVALID: { cause: "the cache's signing key cannot be used", cure: "restore the key from its backup" },
+  CACHE_PUSH_FAILED: { cause: "a layer could not be copied to the binary cache", cure: "look for a full disk or missing permissions at the cache's folder, then run `pulumi up` again" },
+  CACHE_SIGNATURE: { cause: "the cache holds a path of this layer without a valid signature by its key", cure: "delete the named .narinfo file in the cache and run `pulumi up` again" },
+  PUBLISH_FAILED: { cause: "the image could not be copied to the registry", cure: "check that the registry is reachable and that this host is logged in (`skopeo login`)" },
+  PUBLISH_TAG_TAKEN: { cause: "the registry holds another image under this tag", cure: "find out who pushed it; remove that tag or publish to another repository" },
+  PUBLISH_DIGEST: { cause: "the registry answers with another digest than the one sent", cure: "check the registry's storage, then run `pulumi up` again" },
+  PUBLISH_REGISTRY: { cause: "the registry could not be asked for the tag", cure: "check its address, TLS and this host's login (`skopeo login`)" },
+  PREFETCH_LOCK_INVALID: { cause: "a lock file has a wrong shape", cure: "restore it" },
+  PREFETCH_LOCK_STALE: { cause: "the Debian mirror no longer has a locked version", cure: "run `npm run setup`, which locks anew" },
+  PREFETCH_HASH: { cause: "a downloaded file has another hash than locked", cure: "try again; if it stays so, do not trust the mirror" },
+  PREFETCH_DOWNLOAD: { cause: "a file could not be downloaded", cure: "check the network and the package indexes that pip and apt use" },
+  PREFETCH_MIRROR: { cause: "no Debian mirror is known", cure: "set COMFYUI_DEBIAN_MIRROR" },
+  RECOVER_LIVE: { cause: "the stack's lock belongs to a run that is still alive", cure: "wait for it, or stop it" },
+  SETUP_TOOLS_MISSING: { cause: "programs are missing that set-up may not install", cure: "install the named packages" },
+  SETUP_NIX_UNTRUSTED: { cause: "the Nix daemon does not trust this user", cure: "add the named line to /etc/nix/nix.conf and restart the daemon" },
+  SETUP_NIX_MISSING: { cause: "no Nix of version 2.18 or newer can be had", cure: "install Nix with the named command" },
+  SETUP_NO_ENGINE: { cause: "no Pulumi engine can be had", cure: "install Pulumi, or build without it: nix run path:./layers#build-incremental" },
+} as const satisfies Record<string, { cause: string; cure: string }>;
+
+export type FaultCode = keyof typeof faultTable;
+
+/** One thing that is wrong: where, what was found, what was expected, and how to mend it (default: the table's cure). */
+export interface Fault {
+  readonly code: FaultCode;
+  readonly where: string;
+  readonly problem: string;
+  readonly found?: string;
+  readonly expected?: string;
+  readonly fix?: string;
+}
+
+/** All faults of one step together, so that a user mends them in one go. */
+export class FaultError extends Error {
+  readonly faults: readonly Fault[];
+  constructor(faults: readonly Fault[]) {
+    super(faults.map(formatFault).join("\n"));
+    this.name = "FaultError";
+    this.faults = faults;
+  }
+}
+
+/** The one written form of a fault; the host scripts' `fail` writes the same. */
+export function formatFault(fault: Fault): string {
+  const lines = [`error[${fault.code}]: ${fault.where}: ${fault.problem}`];
+  if (fault.found !== undefined) lines.push(`  found:    ${fault.found}`);
+  if (fault.expected !== undefined) lines.push(`  expected: ${fault.expected}`);
+  lines.push(`  fix:      ${fault.fix ?? faultTable[fault.code].cure}`);
+  return lines.join("\n");
+}
+
+/** Throws all faults at once, or returns when there are none. */
+export function throwFaults(faults: readonly Fault[]): void {
+  if (faults.length > 0) throw new FaultError(faults);
+}

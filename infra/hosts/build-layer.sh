@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# build-layer.sh: builds one layer from a checked copy of its sources, and copies it, signed, to the binary cache.
+# stdin: the request of infra/request.ts (layerRequest); stdout: one JSON object, infra/answers.ts (layerAnswer).
+# Safe to run at any time and any number of times; what is there already is not built again.
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+
+need jq nix nix-store flock timeout sha256sum
+read_request
+need_nix
+layer=$(asked .layer)
+fingerprint=$(asked .fingerprint)
+[[ $layer =~ ^[a-z0-9-]+$ && $fingerprint =~ ^[0-9a-f]{12}$ ]] ||
+  fail REQUEST_INVALID "the request names no layer and fingerprint" "run this script through pulumi" "$layer $fingerprint"
+[ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
+
+WORK=$STATE/work/$layer
+record=$STATE/records/$layer/$fingerprint.json
+mkdir -p "$WORK" "$STATE"/{locks,roots/layers} "$STATE/logs/$layer" "$(dirname -- "$record")"
+
+started=$(date -u +%s.%N)
+exec 9>"$STATE/locks/$layer.lock"
+if ! flock --nonblock 9; then
+  say "$layer: joining the build that is running already"
+  flock 9
+fi
+log=$STATE/logs/$layer/$(date -u +%Y%m%dT%H%M%SZ)-$fingerprint.log
+copy_sources "$WORK/source"
+nix_options
+
+attr=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression).$layer
+installables=("$attr")
+has_blob=$(jq --arg layer "$layer" '.graph.layers[] | select(.attr == $layer) | .blob' <<<"$REQUEST")
+[ "$has_blob" = false ] || installables+=("$attr.blob")
+
+say "$layer: building (log: $log)"
+printf '# %s %s, %s\n' "$layer" "$fingerprint" "$(nix --version)" >"$log"
+status=0
+# From inside the copy, so that no folder's name is read as part of a URL.
+cd -- "$WORK/source"
+nix_build "$log" "$WORK/result.json" "$STATE/roots/layers/$layer" "${installables[@]}" || status=$?
+case $status in
+  0) ;;
+  124 | 137) fail LAYER_TIMEOUT "$layer did not build within $LIMIT seconds (log: $log)" "set COMFYUI_LAYER_TIMEOUT to more seconds, or look for a hanging build in the log" ;;
+  *) fail LAYER_BUILD_FAILED "$layer did not build (log: $log)" "correct the layer, then run 'pulumi up' again: finished layers are kept" "$(why "$log")" ;;
+esac
+
+mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
+mapfile -t outs < <(jq -r '.[].outputs.out' "$WORK/result.json")
+say "$layer: copying to the cache"
+cache_push "$log" "${drvs[@]}"
+cache_verify "${outs[@]}"
+
+blob=null
+[ "$has_blob" = false ] || blob=$(jq -c '{mediaType, digest, diffId, size}' "${outs[1]}/blob.json")
+known=null
+[ ! -s "$record" ] || known=$(cat "$record")
+jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$log" --arg storePath "${outs[0]}" \
+  --argjson blob "$blob" \
+  --argjson started "$started" --argjson ended "$(date -u +%s.%N)" \
+  --argjson built "$(grep -c "^building '" "$log" || [ $? -eq 1 ])" \
+  --argjson substituted "$(grep -c "^copying path '.* from '" "$log" || [ $? -eq 1 ])" \
+  --argjson known "$known" '
+  {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blob: $blob,
+   seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false,
+   startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
+  | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
+# A re-run that built nothing leaves the record of the run that did.
+[ "$(jq .reused "$WORK/answer.json")" = true ] || { cp "$WORK/answer.json" "$record.new" && mv "$record.new" "$record"; }
+cat "$WORK/answer.json"

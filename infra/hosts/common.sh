@@ -1,0 +1,73 @@
+# Shared by the host scripts: sourced, never run. Messages go to stderr; stdout belongs to the one JSON answer.
+# shellcheck shell=bash
+
+# The form of requests and answers; the same number stands in infra/request.ts.
+readonly PROTOCOL=1
+
+# The project's folder on this host, and where this host keeps logs, locks, work copies, roots and records.
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck disable=SC2034  # read by the scripts that source this file
+STATE=${COMFYUI_STATE:-$ROOT/.local/host}
+# shellcheck disable=SC2034
+KEYS=${COMFYUI_KEYS:-$ROOT/.local/keys}
+
+# say MESSAGE: one progress line. Cut, because the command provider hangs for ever on a line of 64 KiB or more.
+say() {
+  printf '%s\n' "${1:0:2000}" >&2
+}
+
+# fail CODE PROBLEM FIX [FOUND] [EXPECTED]: a stable code, what is wrong, and what to do about it; ends the script.
+fail() {
+  {
+    printf 'error[%s]: %s\n' "$1" "${2:0:2000}"
+    [ -z "${4:-}" ] || printf '  found:    %s\n' "${4:0:2000}"
+    [ -z "${5:-}" ] || printf '  expected: %s\n' "${5:0:2000}"
+    printf '  fix:      %s\n' "${3:0:2000}"
+  } >&2
+  exit 1
+}
+
+# need TOOL...: every tool that is not on PATH, all at once.
+need() {
+  local tool missing=()
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null 2>&1 || missing+=("$tool")
+  done
+  [ "${#missing[@]}" -eq 0 ] || fail HOST_TOOL_MISSING "this host lacks: ${missing[*]}" \
+    "run 'npm run setup' (or 'bash infra/setup.sh'), then '. .local/env.sh'" "PATH=$PATH" "${missing[*]} on PATH"
+}
+
+# read_request: the JSON request on stdin into REQUEST, refused when it is of another form.
+read_request() {
+  REQUEST=$(jq -ce 'if type == "object" then . else error("not an object") end' 2>/dev/null) ||
+    fail REQUEST_INVALID "the request on standard input is not a JSON object" \
+      "run this script through pulumi, or give it a request on standard input"
+  local protocol
+  protocol=$(jq -r '.protocol' <<<"$REQUEST")
+  [ "$protocol" = "$PROTOCOL" ] || fail REQUEST_INVALID "the request has another form than this script reads" \
+    "run 'pulumi up' with the program of this script's revision" "protocol $protocol" "protocol $PROTOCOL"
+}
+
+# asked FILTER: one value of the request, as text; a value that is not there is an error.
+asked() {
+  jq -re "$1 | if type == \"null\" then error(\"absent\") else tostring end" <<<"$REQUEST" 2>/dev/null ||
+    fail REQUEST_INVALID "the request lacks $1" "run 'pulumi up' with the program of this script's revision"
+}
+
+# need_nix: a Nix of 2.18 or newer.
+need_nix() {
+  local version
+  version=$(nix --version | sed 's/.* //')
+  printf '2.18\n%s\n' "$version" | sort --version-sort --check=quiet ||
+    fail HOST_NIX_OLD "this host's Nix is too old" "run 'npm run setup', then '. .local/env.sh'" "$version ($(command -v nix))" "2.18 or newer"
+}
+
+# in_url TEXT: a path as a part of a URL (a checkout's folder may have a space in its name).
+in_url() {
+  jq -rn --arg text "$1" '$text | split("/") | map(@uri) | join("/")'
+}
+
+# cache_folder: the folder of a cache of kind directory.
+cache_folder() {
+  printf '%s/%s' "$ROOT" "$(asked .cache.path)"
+}

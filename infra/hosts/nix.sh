@@ -1,0 +1,88 @@
+# Nix on the host: options, the build that outlives its script, the signed copy to the cache. Sourced, never run.
+# shellcheck shell=bash
+
+# Longest time one build may take, in seconds.
+LIMIT=${COMFYUI_LAYER_TIMEOUT:-14400}
+
+# nix_options: options of every build into NIX_OPTIONS: substitution from our own cache first, then from the request's
+# substituters, and only what one of their keys signed.
+nix_options() {
+  local urls trusted
+  urls="file://$(in_url "$(cache_folder)")?priority=10 $(jq -r '.substituters | map(.url) | join(" ")' <<<"$REQUEST")"
+  trusted="$(cat "$KEYS/cache.public") $(jq -r '.substituters | map(.publicKey) | join(" ")' <<<"$REQUEST")"
+  NIX_OPTIONS=(
+    --option substituters "$urls"
+    --option trusted-public-keys "$trusted"
+    --option require-sigs true
+    # Joins and generated texts are cheap to build, but what they are built with is not: take them from the cache too.
+    --option always-allow-substitutes true
+    --option narinfo-cache-negative-ttl 0
+    --option fallback true
+  )
+}
+
+# nix_build LOG RESULT OUT_LINK INSTALLABLE...: runs `nix build` so that it outlives this script: it writes to files only
+# and holds descriptor 9, the layer's lock, so that a second run waits for it and takes its result.
+nix_build() {
+  local log=$1 result=$2 out_link=$3 build follow status=0
+  shift 3
+  timeout --kill-after=60 "$LIMIT" nix build --json -v --print-build-logs --no-write-lock-file --no-update-lock-file \
+    --out-link "$out_link" "${NIX_OPTIONS[@]}" "$@" >"$result" 2>>"$log" </dev/null &
+  build=$!
+  # Only what happens, not every line of every build; bare carriage returns and endless lines are cut before they are a line.
+  # Neither may hold the lock, and both end with the build: a killed script leaves them behind.
+  tail --pid="$build" -n 0 -f -- "$log" 9>&- > >(
+    exec 9>&-
+    tr '\r' '\n' | cut -b 1-1000 | grep --line-buffered -E "^(building|copying path) '|^(error|warning):" >&2
+  ) &
+  follow=$!
+  wait "$build" || status=$?
+  # It ends by itself within a second; a short build does not wait for that.
+  kill "$follow" 2>/dev/null || [ $? -eq 1 ]
+  wait "$follow" 2>/dev/null || [ $? -gt 128 ]
+  return "$status"
+}
+
+# why LOG: the last lines that tell why a build failed.
+why() {
+  tr '\r' '\n' <"$1" | cut -b 1-500 | grep -v -E '^(copying path|building|  *$)' | tail -n "${2:-12}"
+}
+
+# cache_push DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output
+# that was there to build them, unless a substituter offers it: without those an edit on a fresh host builds the tools too.
+cache_push() {
+  local cache list log=$1
+  shift
+  cache=$(cache_folder)
+  list=$(mktemp -- "$WORK/push.XXXXXX")
+  [ -s "$KEYS/cache.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $KEYS/cache.secret" \
+    "restore it from its backup; where there is none, 'pulumi up --replace' of comfyui-cache makes a new key, and the cache is to be emptied"
+  nix-store --query --requisites --include-outputs "$@" | grep -v '\.drv$' | not_offered >"$list"
+  nix copy --stdin --to "file://$(in_url "$cache")?secret-key=$(in_url "$KEYS/cache.secret")&compression=zstd&parallel-compression=true" \
+    <"$list" >>"$log" 2>&1 ||
+    fail CACHE_PUSH_FAILED "could not copy to the cache in $cache: $(why "$log" 3)" "see that the folder can be written and the disk is not full, then run 'pulumi up' again"
+  rm -f -- "$list"
+}
+
+# not_offered: of the store paths on stdin those that no substituter of the request offers.
+not_offered() {
+  local url paths known
+  paths=$(cat)
+  while IFS= read -r url; do
+    [ -n "$url" ] || continue
+    known=$(nix path-info --stdin --store "$url" --json <<<"$paths" |
+      jq -r 'if type == "array" then map(select(.valid // true) | .path) else to_entries | map(select(.value != null) | .key) end | .[]')
+    paths=$(comm -23 <(LC_ALL=C sort <<<"$paths") <(LC_ALL=C sort <<<"$known"))
+  done < <(jq -r '.substituters[].url' <<<"$REQUEST")
+  printf '%s\n' "$paths"
+}
+
+# cache_verify PATH...: a push without a valid signature is refused only where it is used; so ask now.
+cache_verify() {
+  local problem cache
+  cache=$(cache_folder)
+  problem=$(nix store verify --store "file://$(in_url "$cache")" --recursive --no-contents --sigs-needed 1 \
+    --option trusted-public-keys "$(cat "$KEYS/cache.public")" "$@" 2>&1) ||
+    fail CACHE_SIGNATURE "the cache in $cache has paths that its key did not sign: $(head -n 3 <<<"$problem")" \
+      "delete the .narinfo files of these paths in the cache, then run 'pulumi up' again"
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# publish-image.sh: puts the image together from the layers' blobs and sends what the registry lacks.
+# stdin: the request of infra/request.ts (publishRequest); stdout: one JSON object, infra/answers.ts (imageAnswer).
+# The tag is the image's fingerprint, so an equal tag must have an equal digest.
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
+
+need jq nix nix-store skopeo flock timeout sha256sum
+read_request
+need_nix
+tag=$(asked .tag)
+[[ $tag =~ ^[0-9a-f]{12}$ ]] || fail REQUEST_INVALID "the request's tag is no fingerprint" "run this script through pulumi" "$tag"
+[ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
+
+WORK=$STATE/work/image
+mkdir -p "$WORK" "$STATE"/{locks,logs/image,roots/images,records/image}
+started=$(date -u +%s.%N)
+exec 9>"$STATE/locks/image.lock"
+if ! flock --nonblock 9; then
+  say "image: joining the publish that is running already"
+  flock 9
+fi
+log=$STATE/logs/image/$(date -u +%Y%m%dT%H%M%SZ)-$tag.log
+printf '# image %s, %s, %s\n' "$tag" "$(nix --version)" "$(skopeo --version)" >"$log"
+copy_sources "$WORK/source"
+nix_options
+open_registry "$tag"
+
+say "image: putting it together (log: $log)"
+set_attr=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression)
+# The image refers to the blobs; the layers' contents are roots of their own, since a blob does not keep them.
+mapfile -t installables < <(jq -r --arg set "$set_attr" '"\($set).comfyui", (.layers | keys[] | "\($set).\(.)")' <<<"$REQUEST")
+cd -- "$WORK/source"
+nix_build "$log" "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[@]}" ||
+  fail LAYER_BUILD_FAILED "the image could not be put together (log: $log)" "correct what the log says, then run 'pulumi up' again" "$(why "$log")"
+image=$(jq -r '.[0].outputs.out' "$WORK/result.json")
+cache_push "$log" "$(jq -r '.[0].drvPath' "$WORK/result.json")"
+
+digest=$(jq -r .digest "$image/image.json")
+size=$(jq '([.layers[].size] | add) + .configSize + .manifestSize' "$image/image.json")
+found=$(published_digest)
+status=published sent=0
+if [ "$found" = "$digest" ]; then
+  status="already published"
+elif [ -n "$found" ]; then
+  fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
+else
+  say "image: publishing $REFERENCE"
+  blobs=$(send_image "$image" "$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$image/index.json")" "$log")
+  sent=$(jq --arg blobs "$blobs" '($blobs | split("\n")) as $sent
+    | ([.layers[] | select(.digest as $d | $sent | index($d)) | .size] | add // 0)
+      + (if .configDigest as $d | $sent | index($d) then .configSize else 0 end) + .manifestSize' "$image/image.json")
+  found=$(published_digest)
+  [ "$found" = "$digest" ] || fail PUBLISH_DIGEST "the registry answers with another image than the one sent to $REFERENCE" "check the registry's storage, then run 'pulumi up' again" "$found" "$digest"
+fi
+
+jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
+  --argjson started "$started" --argjson ended "$(date -u +%s.%N)" '
+  {reference: $reference, tag: $tag, digest: $digest, size: $size, status: $status, sentBytes: $sent, skippedBytes: ($size - $sent),
+   seconds: (($ended - $started) * 10 | round / 10)}' | tee "$STATE/records/image/$tag.json"

@@ -1,0 +1,55 @@
+# The registry as skopeo sees it: sourced, never run.
+# shellcheck shell=bash
+
+# open_registry TAG: the image's reference into REFERENCE, skopeo's options for it into INSPECT and COPY.
+open_registry() {
+  INSPECT=()
+  COPY=()
+  case $(asked .registry.kind) in
+    oci-directory)
+      LAYOUT=$ROOT/$(asked .registry.path)
+      mkdir -p -- "$LAYOUT"
+      REFERENCE=oci:$LAYOUT:$1
+      ;;
+    registry)
+      LAYOUT=
+      REFERENCE=docker://$(asked .registry.repository):$1
+      [ "$(asked .registry.tls)" = true ] || { INSPECT=(--tls-verify=false) COPY=(--dest-tls-verify=false); }
+      ;;
+    *) fail REQUEST_INVALID "the registry's kind is not known" "run 'pulumi up' with the program of this script's revision" "$(asked .registry.kind)" "oci-directory or registry" ;;
+  esac
+}
+
+# published_digest: digest of the manifest that the registry has under the reference, computed from the bytes it sends;
+# nothing where it has none.
+published_digest() {
+  local answer problem
+  answer=$(mktemp -- "$WORK/manifest.XXXXXX")
+  if problem=$(skopeo inspect --raw "${INSPECT[@]}" "$REFERENCE" 2>&1 >"$answer"); then
+    printf 'sha256:%s' "$(sha256sum <"$answer" | cut -c 1-64)"
+  elif ! grep -q -i -E 'manifest unknown|name unknown|not found|no descriptor found|index\.json: no such file' <<<"$problem"; then
+    fail PUBLISH_REGISTRY "the registry could not be asked for $REFERENCE: $(head -n 1 <<<"$problem")" \
+      "check its address, TLS and this host's login ('skopeo login')"
+  fi
+  rm -f -- "$answer"
+}
+
+# missing_blobs: of the digests on stdin those that the layout has not; a registry is asked by skopeo itself.
+missing_blobs() {
+  local digest
+  while IFS= read -r digest; do
+    [ -e "$LAYOUT/blobs/sha256/${digest#sha256:}" ] || printf '%s\n' "$digest"
+  done
+}
+
+# send_image IMAGE TAG LOG: copies the layout's image; digests of the blobs really sent on stdout. Skopeo names them only in
+# its debug messages, of which nothing else is kept: others may hold what a log must not.
+send_image() {
+  local status=0 before=
+  [ -z "$LAYOUT" ] || before=$(jq -r '.layers[].digest, .configDigest' "$1/image.json" | missing_blobs)
+  skopeo --debug --insecure-policy copy --preserve-digests --retry-times 3 "${COPY[@]}" "oci:$1:$2" "$REFERENCE" 2>&1 >/dev/null |
+    grep -o -E 'Upload of layer sha256:[0-9a-f]{64} complete|level=(warning|error|fatal) .*' >>"$3" || status=${PIPESTATUS[0]}
+  [ "$status" -eq 0 ] || fail PUBLISH_FAILED "the image could not be copied to $REFERENCE: $(tail -n 1 "$3")" \
+    "check that the registry is reachable and that this host is logged in ('skopeo login')"
+  if [ -n "$LAYOUT" ]; then printf '%s\n' "$before"; else sed -n -E 's/^Upload of layer (sha256:[0-9a-f]{64}) complete$/\1/p' "$3"; fi | sort -u
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# release.sh: run when the stack is destroyed. Takes away this host's work copies and garbage collector roots; the cache
+# and the published image only where the request says so. Logs and records of builds stay.
+# stdin as ready.sh, stdout {"removed": [...]}
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+need jq
+read_request
+removed=()
+# Prefetched files are roots of set-up, not of a stack.
+for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images"; do
+  [ ! -e "$folder" ] || { rm -rf -- "$folder"; removed+=("$folder"); }
+done
+if [ "$(asked .destroy.cache)" = delete ]; then
+  folder=$(cache_folder)
+  # The key goes with the cache: nothing is left that it signed.
+  rm -rf -- "$folder" "$KEYS"
+  removed+=("$folder" "$KEYS")
+fi
+if [ "$(asked .destroy.image)" = delete ]; then
+  case $(asked .registry.kind) in
+    oci-directory) folder=$ROOT/$(asked .registry.path); rm -rf -- "$folder"; removed+=("$folder") ;;
+    registry) say "images in $(asked .registry.repository) are left: a registry's tags may be in use elsewhere" ;;
+  esac
+fi
+printf '%s\n' "${removed[@]}" | jq -cnR '{removed: [inputs | select(. != "")]}'

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { cacheAnswer, parseAnswer } from "./answers.ts";
+import { configInput, parseConfig } from "./config.ts";
+import { FaultError } from "./faults.ts";
+import { imageLayers } from "./fingerprint.ts";
+import { LocalHost } from "./host.ts";
+import { readLayerInputs } from "./input-files.ts";
+import { parseLayerGraph } from "./layer-graph.ts";
+import { Layers } from "./layers.ts";
+import { Publish } from "./publish.ts";
+import { hostRequest, makePlan, openCacheRequest, type Plan } from "./request.ts";
+
+/** Prefix of every resource's name: a contract, since a renamed resource would be built again. */
+const name = "comfyui";
+
+function readPlan(): Plan {
+  try {
+    const layersDir = join(import.meta.dirname, "..", "layers");
+    const graph = parseLayerGraph(readFileSync(join(layersDir, "layers.json"), "utf8"));
+    const config = parseConfig(configInput(pulumi.runtime.allConfig()), Object.keys(graph.flavors));
+    return makePlan(graph, readLayerInputs(graph, config.flavor.kind, layersDir), config);
+  } catch (error) {
+    // A RunError is shown as it is, without a stack trace.
+    if (error instanceof FaultError) throw new pulumi.RunError(`\n${error.message}`);
+    throw error;
+  }
+}
+
+const plan = readPlan();
+const host = new LocalHost();
+const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, {});
+const opened = host.run(`${name}-cache`, { script: "open-cache", request: openCacheRequest(plan.config) }, { dependsOn: [ready.resource] });
+const built = new Layers(name, { host, plan, ready: opened.resource });
+const published = new Publish(`${name}-publish`, {
+  host,
+  plan,
+  layers: imageLayers(plan.graph).map(({ attr }) => built.commands.get(attr) as pulumi.Resource),
+});
+
+export const layers = built.answers;
+export const image = published.answer;
+export const cache = opened.answer.apply((text) => parseAnswer(cacheAnswer, text));

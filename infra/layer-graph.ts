@@ -1,0 +1,140 @@
+import { z } from "zod";
+import { type Fault, throwFaults } from "./faults.ts";
+import { issueViews } from "./zod-faults.ts";
+
+const layerSchema = z.strictObject({
+  /** Name of the layer, of its flake attribute and of its resource. */
+  attr: z.string().regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, "lower-case words joined by -"),
+  /** Files, or folders with a slash at their end, relative to layers/: all that the layer's Nix code reads beside `shared`. */
+  inputs: z.array(z.string()).min(1, "at least one input"),
+  /** Layers whose contents this one builds on: part of its fingerprint, below it in the image. */
+  on: z.array(z.string()),
+  /** Layers that must be done first, without being part of this one's content. */
+  after: z.array(z.string()),
+  /** Whether the layer is a blob of the image, or only an input of others. */
+  blob: z.boolean(),
+  /** A command that shows that the layer works; run in the build and usable with `docker run`. Empty: none. */
+  smoke: z.array(z.string()),
+});
+
+const graphSchema = z.strictObject({
+  flavors: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name"), z.strictObject({ packageSet: z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name") })),
+  /** Inputs of every layer. */
+  shared: z.array(z.string()),
+  layers: z.array(layerSchema).min(1, "at least one layer"),
+});
+
+export type Layer = z.output<typeof layerSchema>;
+
+/** The layer graph, checked; layers stand after all they are `on` or `after`. */
+export type LayerGraph = z.output<typeof graphSchema>;
+
+/** Parses and checks layers.json; throws one FaultError with everything that is wrong. */
+export function parseLayerGraph(text: string): LayerGraph {
+  const input = parseJson(text);
+  const result = graphSchema.safeParse(input);
+  if (!result.success) {
+    throwFaults(issueViews(result.error, input).map(({ path, problem, found, expected }) => ({ code: "GRAPH_SCHEMA", where: `layers.json: ${path || "the whole file"}`, problem, found, expected })));
+    throw result.error;
+  }
+  const graph = result.data;
+  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph)];
+  throwFaults(faults.length > 0 ? faults : cycleFaults(graph));
+  return { ...graph, layers: topological(graph.layers) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throwFaults([{ code: "GRAPH_JSON", where: "layers.json", problem: (error as Error).message }]);
+    throw error;
+  }
+}
+
+function duplicateFaults({ layers }: LayerGraph): Fault[] {
+  const names = layers.map(({ attr }) => attr);
+  return [...new Set(names.filter((name, at) => names.indexOf(name) < at))].map((name) => ({
+    code: "GRAPH_DUPLICATE_ATTR",
+    where: "layers.json",
+    problem: `two layers have the attr ${name}`,
+    found: names.flatMap((other, at) => (other === name ? [`layers[${at}]`] : [])).join(" and "),
+    expected: "one layer for each attr",
+  }));
+}
+
+function edgeFaults({ layers }: LayerGraph): Fault[] {
+  const byName = new Map(layers.map((layer) => [layer.attr, layer]));
+  return layers.flatMap((layer) =>
+    (["on", "after"] as const).flatMap((edge) =>
+      layer[edge].flatMap((name): Fault[] => {
+        const below = byName.get(name);
+        const where = `layers.json: ${layer.attr}.${edge}`;
+        if (below === undefined) return [{ code: "GRAPH_UNKNOWN_LAYER", where, problem: "there is no such layer", found: name, expected: [...byName.keys()].join(", ") }];
+        if (edge === "on" && !below.blob) return [{ code: "GRAPH_ON_WITHOUT_BLOB", where, problem: `${name} has no blob`, found: `"blob": false`, expected: `"blob": true` }];
+        return [];
+      }),
+    ),
+  );
+}
+
+const placeholders = ["{flavor}", "{packageSet}"];
+
+function inputFaults({ shared, layers }: LayerGraph): Fault[] {
+  const named = [...shared.map((input) => ["shared", input] as const), ...layers.flatMap(({ attr, inputs }) => inputs.map((input) => [attr, input] as const))];
+  return named.flatMap(([owner, input]): Fault[] => {
+    const where = `layers.json: ${owner}`;
+    const unknown = (input.match(/\{[^}]*\}/g) ?? []).filter((name) => !placeholders.includes(name));
+    if (unknown.length > 0) return [{ code: "GRAPH_PLACEHOLDER", where, problem: `the input ${input} has an unknown placeholder`, found: unknown.join(", "), expected: placeholders.join(" or ") }];
+    if (input.startsWith("/") || input.split("/").includes("..")) return [{ code: "GRAPH_INPUT_OUTSIDE", where, problem: "the input lies outside layers/", found: input, expected: "a path below layers/" }];
+    if (!/^[A-Za-z0-9._+{}-]+(\/[A-Za-z0-9._+{}-]+)*\/?$/.test(input)) return [{ code: "GRAPH_INPUT_NAME", where, problem: "the input is not a plain path", found: JSON.stringify(input), expected: "names of letters, digits and . _ + -, joined by /" }];
+    return [];
+  });
+}
+
+function cycleFaults({ layers }: LayerGraph): Fault[] {
+  const left = new Set(layers.map(({ attr }) => attr));
+  topological(layers).forEach(({ attr }) => left.delete(attr));
+  if (left.size === 0) return [];
+  return [{ code: "GRAPH_CYCLE", where: "layers.json", problem: "these layers wait for each other", found: circle(layers, left).join(" -> "), expected: "a graph without circles" }];
+}
+
+/** One circle among the layers that no order could place. */
+function circle(layers: readonly Layer[], left: ReadonlySet<string>): string[] {
+  const path: string[] = [];
+  let at = [...left][0] as string;
+  while (!path.includes(at)) {
+    path.push(at);
+    const layer = layers.find(({ attr }) => attr === at) as Layer;
+    at = [...layer.on, ...layer.after].find((name) => left.has(name)) as string;
+  }
+  return [...path.slice(path.indexOf(at)), at];
+}
+
+/** Layers in the order of the file, but each after those it waits for; layers in or behind a circle are left out. */
+function topological(layers: readonly Layer[]): Layer[] {
+  const order: Layer[] = [];
+  const placed = new Set<string>();
+  for (let before = -1; before !== order.length; ) {
+    before = order.length;
+    for (const layer of layers) {
+      if (placed.has(layer.attr) || ![...layer.on, ...layer.after].every((name) => placed.has(name))) continue;
+      order.push(layer);
+      placed.add(layer.attr);
+    }
+  }
+  return order;
+}
+
+/** A layer and all layers it is `on`, transitively, lowest first: what its image holds and its Nix code may evaluate. */
+export function onClosure(graph: LayerGraph, attr: string): Layer[] {
+  const wanted = new Set([attr]);
+  for (const layer of graph.layers.toReversed()) if (wanted.has(layer.attr)) layer.on.forEach((name) => wanted.add(name));
+  return graph.layers.filter((layer) => wanted.has(layer.attr));
+}
+
+/** A layer's inputs and the shared ones, placeholders filled in. */
+export function inputPaths(graph: LayerGraph, layer: Layer, flavor: string): string[] {
+  const packageSet = graph.flavors[flavor]?.packageSet ?? "";
+  return [...graph.shared, ...layer.inputs].map((path) => path.replaceAll("{flavor}", flavor).replaceAll("{packageSet}", packageSet));
+}

@@ -1,0 +1,23 @@
+import * as pulumi from "@pulumi/pulumi";
+import { imageAnswer, type ImageAnswer, parseAnswer } from "./answers.ts";
+import type { Host } from "./host.ts";
+import { publishRequest, type Plan } from "./request.ts";
+
+export interface PublishArgs {
+  readonly host: Host;
+  readonly plan: Plan;
+  /** The commands of the layers that are blobs of the image: order only, the request names them by fingerprint. */
+  readonly layers: readonly pulumi.Resource[];
+}
+
+/** Puts the image together and sends what the registry lacks, as NAME-image. */
+export class Publish extends pulumi.ComponentResource {
+  readonly answer: pulumi.Output<ImageAnswer>;
+
+  constructor(name: string, { host, plan, layers }: PublishArgs) {
+    super("comfyui:image:Publish", name);
+    const { answer } = host.run(`${name}-image`, { script: "publish-image", request: publishRequest(plan) }, { parent: this, dependsOn: [...layers] });
+    this.answer = answer.apply((text) => parseAnswer(imageAnswer, text));
+    this.registerOutputs({});
+  }
+}

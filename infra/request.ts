@@ -1,0 +1,112 @@
+import { canonicalJson, type Json } from "./canonical-json.ts";
+import type { BinaryCacheConfig, Config, RegistryConfig } from "./config.ts";
+import { type BuildSettings, fingerprintImage, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
+import type { LayerInputs } from "./input-files.ts";
+import { type Layer, type LayerGraph, onClosure } from "./layer-graph.ts";
+
+/** Version of what host scripts read and answer. A new one re-runs every command, so it changes with the answers' form only. */
+export const protocol = 1;
+
+/** Everything that requests are made from: plain data, read once. */
+export interface Plan {
+  readonly graph: LayerGraph;
+  readonly inputs: LayerInputs;
+  readonly fingerprints: Fingerprints;
+  readonly settings: BuildSettings;
+  readonly config: Config;
+}
+
+export function makePlan(graph: LayerGraph, inputs: LayerInputs, config: Config): Plan {
+  const settings = { flavor: config.flavor.kind, system: config.systems[0] as string, compression: config.compression.kind };
+  return { graph, inputs, settings, config, fingerprints: fingerprintLayers(graph, inputs, settings) };
+}
+
+type Words = { readonly [key: string]: string };
+
+/**
+ * The request of build-layer.sh, and the key of the layer's command: equal text, nothing runs. Nothing in it varies by itself.
+ * `inputs` are the layer's own files, `below` those that only the layers it is `on` read: the script checks and copies both,
+ * and builds from the copy. `graph` becomes the copy's layers.json.
+ */
+export function layerRequest(plan: Plan, layer: Layer): string {
+  const own = plan.inputs.get(layer.attr) ?? {};
+  const closure = onClosure(plan.graph, layer.attr);
+  return canonicalJson({
+    protocol,
+    ...plan.settings,
+    layer: layer.attr,
+    fingerprint: short(plan.fingerprints.get(layer.attr) as string),
+    inputs: shortened(own),
+    below: filesOf(plan, closure, own),
+    on: keysOf(plan, layer.on),
+    graph: reduced(plan.graph, plan.settings.flavor, closure),
+    cache: cacheRequest(plan.config.binaryCache),
+    substituters: plan.config.substituters,
+  });
+}
+
+/** The request of publish-image.sh: keyed by the fingerprints of the image's blobs, so a preview knows it before any build. */
+export function publishRequest(plan: Plan): string {
+  const layers = imageLayers(plan.graph);
+  return canonicalJson({
+    protocol,
+    ...plan.settings,
+    tag: imageTag(plan),
+    layers: keysOf(plan, layers.map(({ attr }) => attr)),
+    below: filesOf(plan, layers, {}),
+    graph: reduced(plan.graph, plan.settings.flavor, layers),
+    cache: cacheRequest(plan.config.binaryCache),
+    substituters: plan.config.substituters,
+    registry: registryRequest(plan.config.registry),
+  });
+}
+
+/** The image's tag: its fingerprint. */
+export function imageTag(plan: Plan): string {
+  return short(fingerprintImage(plan.graph, plan.fingerprints));
+}
+
+/** The request of ready.sh and, when the stack is destroyed, of release.sh. */
+export function hostRequest(config: Config, settings: BuildSettings): string {
+  return canonicalJson({
+    protocol,
+    system: settings.system,
+    destroy: config.destroy,
+    cache: cacheRequest(config.binaryCache),
+    registry: registryRequest(config.registry),
+  });
+}
+
+/** The request of open-cache.sh. */
+export function openCacheRequest(config: Config): string {
+  return canonicalJson({ protocol, cache: cacheRequest(config.binaryCache) });
+}
+
+function cacheRequest(cache: BinaryCacheConfig): Words {
+  return { kind: cache.kind, path: cache.path };
+}
+
+function registryRequest(registry: RegistryConfig): Json {
+  return registry.kind === "registry"
+    ? { kind: registry.kind, repository: registry.repository, tls: registry.tls }
+    : { kind: registry.kind, path: registry.path };
+}
+
+function keysOf({ fingerprints }: Plan, names: readonly string[]): Words {
+  return Object.fromEntries(names.map((name) => [name, short(fingerprints.get(name) as string)]));
+}
+
+function shortened(files: Words): Words {
+  return Object.fromEntries(Object.entries(files).map(([file, digest]) => [file, short(digest)]));
+}
+
+function filesOf(plan: Plan, layers: readonly Layer[], without: Words): Words {
+  const files = Object.assign({}, ...layers.map(({ attr }) => plan.inputs.get(attr))) as Words;
+  return shortened(Object.fromEntries(Object.entries(files).filter(([file]) => !(file in without))));
+}
+
+/** layers.json as the checked copy gets it: only what the asked layer may evaluate; `after` names layers outside the copy. */
+function reduced(graph: LayerGraph, flavor: string, layers: readonly Layer[]): Json {
+  const packageSet = graph.flavors[flavor]?.packageSet ?? "";
+  return { flavors: { [flavor]: { packageSet } }, shared: graph.shared, layers: layers.map((layer) => ({ ...layer, after: [] })) };
+}

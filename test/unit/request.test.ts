@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parseConfig } from "../../infra/config.ts";
+import { faultTable } from "../../infra/faults.ts";
+import type { Layer } from "../../infra/layer-graph.ts";
+import { parseLayerGraph } from "../../infra/layer-graph.ts";
+import { layerRequest, makePlan, protocol, publishRequest } from "../../infra/request.ts";
+
+const project = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const graph = parseLayerGraph(project("layers/layers.json"));
+const inputs = new Map(graph.layers.map(({ attr }) => [attr, { "lib/a.nix": "a".repeat(64), [`${attr}/default.nix`]: `${"b".repeat(64)}+x` }]));
+const plan = makePlan(graph, inputs, parseConfig({}, ["sample"]));
+const requestOf = (attr: string) => JSON.parse(layerRequest(plan, graph.layers.find((layer) => layer.attr === attr) as Layer));
+
+test("a layer's request names its own files, those of the layers below, and the keys it is on", () => {
+  const request = requestOf("layer3-pytorch");
+  assert.deepEqual(request.inputs, { "lib/a.nix": "aaaaaaaaaaaa", "layer3-pytorch/default.nix": "bbbbbbbbbbbb+x" });
+  assert.deepEqual(Object.keys(request.below), ["layer0-base/default.nix", "layer1-python/default.nix"]);
+  assert.deepEqual(Object.keys(request.on), ["layer1-python"]);
+  assert.equal(request.on["layer1-python"], requestOf("layer1-python").fingerprint);
+  assert.deepEqual(request.graph.layers.map(({ attr }: Layer) => attr), ["layer0-base", "layer1-python", "layer3-pytorch"]);
+});
+
+test("the publish request names the image's blobs, and nothing of a layer without one", () => {
+  const request = JSON.parse(publishRequest(plan));
+  assert.deepEqual(Object.keys(request.layers), graph.layers.filter(({ blob }) => blob).map(({ attr }) => attr));
+  assert.ok(!publishRequest(plan).includes("layer2-wheels/"));
+  assert.match(request.tag, /^[0-9a-f]{12}$/);
+});
+
+test("nothing in a request depends on the machine, the folder or the time", () => {
+  const text = [...graph.layers.map((layer) => layerRequest(plan, layer)), publishRequest(plan)].join("\n");
+  assert.ok(!text.includes(process.cwd()));
+  assert.doesNotMatch(text, /\d{4}-\d\d-\d\d|\d\d:\d\d/);
+});
+
+test("the host scripts read the protocol that the program writes", () => {
+  assert.match(project("infra/hosts/common.sh"), new RegExp(`^readonly PROTOCOL=${protocol}$`, "m"));
+});
+
+test("every code of a script is in the table of faults, and every code of the table is somewhere in the code", () => {
+  const sources = ["infra", "infra/hosts", "infra/setup"].flatMap((folder) => readdirSync(new URL(`../../${folder}`, import.meta.url)).map((name) => `${folder}/${name}`));
+  const text = sources.filter((file) => /\.(sh|ts)$/.test(file) && file !== "infra/faults.ts").map(project).join("\n");
+  const used = new Set([...text.matchAll(/\b(?:fail|fault) ([A-Z]+_[A-Z_]+)\b|"([A-Z]+_[A-Z_]+)"/g)].map(([, shell, typescript]) => shell ?? typescript));
+  assert.deepEqual([...used].filter((code) => /^(CONFIG|GRAPH|HOST|REQUEST|LAYER|CACHE|PUBLISH|PREFETCH|RECOVER|SETUP)_/.test(code as string)).sort(), Object.keys(faultTable).sort());
+});
