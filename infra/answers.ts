@@ -1,8 +1,7 @@
 import { z } from "zod";
 
-/** Answer of build-layer.sh. Sizes are bytes, times seconds; `builtin` counts are derivations and store paths. */
-export const layerAnswer = z.object({
-  layer: z.string(),
+/** What a stack's output tells of a layer. Sizes are bytes, times seconds. */
+export const layerOutput = z.object({
   fingerprint: z.string(),
   /** The layer's contents in the Nix store. */
   storePath: z.string(),
@@ -15,10 +14,12 @@ export const layerAnswer = z.object({
   substituted: z.number(),
   /** Nothing was built or fetched: `seconds` are those of the build on record. */
   reused: z.boolean(),
-  startedAt: z.string(),
-  endedAt: z.string(),
-  log: z.string(),
 });
+
+export type LayerOutput = z.output<typeof layerOutput>;
+
+/** Answer of build-layer.sh. The log lies on the host. */
+export const layerAnswer = layerOutput.extend({ layer: z.string(), startedAt: z.string(), endedAt: z.string(), log: z.string() });
 
 export type LayerAnswer = z.output<typeof layerAnswer>;
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheAnswer, parseAnswer } from "./answers.ts";
 import { configInput, parseConfig } from "./config.ts";
+import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
 import { imageLayers } from "./fingerprint.ts";
 import { LocalHost } from "./host.ts";
@@ -28,6 +29,7 @@ function readPlan(): Plan {
   }
 }
 
+reportFailedCommandsInOneLine();
 const plan = readPlan();
 const host = new LocalHost();
 const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, {});
@@ -39,6 +41,6 @@ const published = new Publish(`${name}-publish`, {
   layers: imageLayers(plan.graph).map(({ attr }) => built.commands.get(attr) as pulumi.Resource),
 });
 
-export const layers = built.answers;
+export const layers = built.outputs;
 export const image = published.answer;
 export const cache = opened.answer.apply((text) => parseAnswer(cacheAnswer, text));

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Host, HostCommand } from "./host.ts";
-import { type LayerAnswer, layerAnswer, parseAnswer } from "./answers.ts";
+import { layerAnswer, type LayerOutput, layerOutput, parseAnswer } from "./answers.ts";
 import { layerRequest, type Plan } from "./request.ts";
 
 export interface LayersArgs {
@@ -13,7 +13,8 @@ export interface LayersArgs {
 /** One command a layer, named NAME-ATTR, in the order of the graph: a layer starts when those it is `on` or `after` are done. */
 export class Layers extends pulumi.ComponentResource {
   readonly commands: ReadonlyMap<string, pulumi.Resource>;
-  readonly answers: pulumi.Output<LayerAnswer[]>;
+  /** By attr. */
+  readonly outputs: pulumi.Output<Record<string, LayerOutput>>;
 
   constructor(name: string, { host, plan, ready }: LayersArgs) {
     super("comfyui:image:Layers", name);
@@ -23,7 +24,9 @@ export class Layers extends pulumi.ComponentResource {
       runs.set(layer.attr, host.run(`${name}-${layer.attr}`, { script: "build-layer", request: layerRequest(plan, layer) }, { parent: this, dependsOn }));
     }
     this.commands = new Map([...runs].map(([attr, { resource }]) => [attr, resource]));
-    this.answers = pulumi.all([...runs.values()].map(({ answer }) => answer)).apply((texts) => texts.map((text) => parseAnswer(layerAnswer, text)));
+    this.outputs = pulumi.all([...runs.values()].map(({ answer }) => answer)).apply((texts) =>
+      Object.fromEntries(texts.map((text) => parseAnswer(layerAnswer, text)).map((answer) => [answer.layer, layerOutput.parse(answer)])),
+    );
     this.registerOutputs({});
   }
 }

@@ -45,7 +45,7 @@ nix_build() {
 
 # why LOG: the last lines that tell why a build failed.
 why() {
-  tr '\r' '\n' <"$1" | cut -b 1-500 | grep -v -E '^(copying path|building|  *$)' | tail -n "${2:-12}"
+  tr '\r' '\n' <"$1" | cut -b 1-500 | grep -v -E '^(copying path|building|evaluating|querying|checking| *$)' | tail -n "${2:-12}"
 }
 
 # cache_push DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output

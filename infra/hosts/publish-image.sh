@@ -39,8 +39,11 @@ nix_build "$log" "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[
 image=$(jq -r '.[0].outputs.out' "$WORK/result.json")
 cache_push "$log" "$(jq -r '.[0].drvPath' "$WORK/result.json")"
 
-digest=$(jq -r .digest "$image/image.json")
-size=$(jq '([.layers[].size] | add) + .configSize + .manifestSize' "$image/image.json")
+# OCI image layout: index.json names the manifest, which names config and layers with their sizes.
+digest=$(jq -r '.manifests[0].digest' "$image/index.json")
+manifest=$image/blobs/sha256/${digest#sha256:}
+manifest_size=$(stat -L -c %s "$manifest")
+size=$(jq --argjson manifest "$manifest_size" '[.config.size, .layers[].size, $manifest] | add' "$manifest")
 found=$(published_digest)
 status=published sent=0
 if [ "$found" = "$digest" ]; then
@@ -49,10 +52,9 @@ elif [ -n "$found" ]; then
   fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
 else
   say "image: publishing $REFERENCE"
-  blobs=$(send_image "$image" "$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$image/index.json")" "$log")
-  sent=$(jq --arg blobs "$blobs" '($blobs | split("\n")) as $sent
-    | ([.layers[] | select(.digest as $d | $sent | index($d)) | .size] | add // 0)
-      + (if .configDigest as $d | $sent | index($d) then .configSize else 0 end) + .manifestSize' "$image/image.json")
+  blobs=$(send_image "$image" "$manifest" "$log")
+  sent=$(jq --arg blobs "$blobs" --argjson manifest "$manifest_size" \
+    '($blobs | split("\n")) as $sent | [(.config, .layers[] | select(.digest | IN($sent[])) | .size), $manifest] | add' "$manifest")
   found=$(published_digest)
   [ "$found" = "$digest" ] || fail PUBLISH_DIGEST "the registry answers with another image than the one sent to $REFERENCE" "check the registry's storage, then run 'pulumi up' again" "$found" "$digest"
 fi

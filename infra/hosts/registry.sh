@@ -42,12 +42,13 @@ missing_blobs() {
   done
 }
 
-# send_image IMAGE TAG LOG: copies the layout's image; digests of the blobs really sent on stdout. Skopeo names them only in
-# its debug messages, of which nothing else is kept: others may hold what a log must not.
+# send_image IMAGE MANIFEST LOG: copies the layout's image; digests of the blobs really sent on stdout. Skopeo names them only
+# in its debug messages, of which nothing else is kept: others may hold what a log must not.
 send_image() {
-  local status=0 before=
-  [ -z "$LAYOUT" ] || before=$(jq -r '.layers[].digest, .configDigest' "$1/image.json" | missing_blobs)
-  skopeo --debug --insecure-policy copy --preserve-digests --retry-times 3 "${COPY[@]}" "oci:$1:$2" "$REFERENCE" 2>&1 >/dev/null |
+  local name status=0 before=
+  name=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$1/index.json")
+  [ -z "$LAYOUT" ] || before=$(jq -r '.config.digest, .layers[].digest' "$2" | missing_blobs)
+  skopeo --debug --insecure-policy copy --preserve-digests --retry-times 3 "${COPY[@]}" "oci:$1:$name" "$REFERENCE" 2>&1 >/dev/null |
     grep -o -E 'Upload of layer sha256:[0-9a-f]{64} complete|level=(warning|error|fatal) .*' >>"$3" || status=${PIPESTATUS[0]}
   [ "$status" -eq 0 ] || fail PUBLISH_FAILED "the image could not be copied to $REFERENCE: $(tail -n 1 "$3")" \
     "check that the registry is reachable and that this host is logged in ('skopeo login')"

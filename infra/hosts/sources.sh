@@ -7,12 +7,12 @@ copy_sources() {
   local copy=$1 listed
   rm -rf -- "$copy"
   mkdir -p -- "$copy"
-  listed=$(jq -r '.inputs // {} + .below // {} | keys[]' <<<"$REQUEST")
+  listed=$(jq -r '(.inputs // {}) + (.below // {}) | keys[]' <<<"$REQUEST")
   (cd -- "$ROOT/layers" && xargs -d '\n' cp --parents --no-dereference -t "$copy" --) <<<"$listed" 2>"$copy.missing" ||
     fail LAYER_SOURCES_CHANGED "sources changed during up: $(head -n 1 "$copy.missing")" "run 'pulumi up' again"
   rm -f -- "$copy.missing"
   local wanted found
-  wanted=$(jq -r '.inputs // {} + .below // {} | to_entries[] | "\(.key) \(.value)"' <<<"$REQUEST" | LC_ALL=C sort)
+  wanted=$(jq -r '(.inputs // {}) + (.below // {}) | to_entries[] | "\(.key) \(.value)"' <<<"$REQUEST" | LC_ALL=C sort)
   found=$(digests_of "$copy")
   if [ "$wanted" != "$found" ]; then
     fail LAYER_SOURCES_CHANGED "sources changed during up: $(changed_names "$wanted" "$found")" \

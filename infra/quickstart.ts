@@ -1,0 +1,76 @@
+/**
+ * `npm run quickstart`: after set-up, one `pulumi up` of the stack `local` without a question, and what came of it: a table
+ * of the layers, where the image is, and the command that runs it.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { z } from "zod";
+import { cacheAnswer, imageAnswer, layerAnswer, parseAnswer } from "./answers.ts";
+import { parseLayerGraph } from "./layer-graph.ts";
+import { nothingDone, readEvents, type ResourceRun } from "./quickstart/events.ts";
+import { pulumiShown } from "./quickstart/pulumi-cli.ts";
+import { findEngine, runCommand } from "./quickstart/run-command.ts";
+import { type LayerRow, type Summary, styleFor, summaryText } from "./quickstart/summary.ts";
+import { recover } from "./recover.ts";
+
+const root = join(import.meta.dirname, "..");
+const stack = "local";
+
+/** Runs the update on this terminal; answers its exit code and the engine's events. */
+async function up(): Promise<{ code: number; runs: Map<string, ResourceRun> }> {
+  const log = join(root, ".local/host/logs/quickstart-events.jsonl");
+  mkdirSync(join(log, ".."), { recursive: true });
+  rmSync(log, { force: true });
+  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--stack", stack, "--event-log", log];
+  // On a terminal pulumi draws a live tree; elsewhere plain lines.
+  if (!process.stdout.isTTY) args.push("--non-interactive");
+  // The option is one of those that the CLI shows to programs only, such as Pulumi's own Automation API.
+  const code = await pulumiShown(args, root, { ...process.env, PULUMI_DEBUG_COMMANDS: "true" });
+  return { code, runs: readEvents(existsSync(log) ? readFileSync(log, "utf8") : "") };
+}
+
+function answerOf<T>(schema: z.ZodType<T>, run: ResourceRun | undefined): T | undefined {
+  return run?.stdout === undefined ? undefined : parseAnswer(schema, run.stdout);
+}
+
+function layerRows(runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
+  const graph = parseLayerGraph(readFileSync(join(root, "layers/layers.json"), "utf8"));
+  return graph.layers.map(({ attr }) => {
+    const run = runs.get(`comfyui-${attr}`);
+    const answer = answerOf(layerAnswer, run);
+    return { attr, ...(run && { run }), ...(answer && { answer }) };
+  });
+}
+
+function summarize(runs: ReadonlyMap<string, ResourceRun>, succeeded: boolean): Omit<Summary, "seconds"> {
+  const layers = layerRows(runs);
+  const publish = runs.get("comfyui-publish-image");
+  const image = answerOf(imageAnswer, publish);
+  const cache = answerOf(cacheAnswer, runs.get("comfyui-cache"));
+  const top = layers.at(-1)?.answer;
+  const runnable = succeeded && image && top;
+  return {
+    layers,
+    nothingDone: nothingDone(runs),
+    ...(publish && { publish }),
+    ...(image && { image }),
+    ...(cache && { cache }),
+    ...(runnable && { runCommand: runCommand({ engine: findEngine(), reference: image.reference, storePath: top.storePath }) }),
+  };
+}
+
+async function main(): Promise<number> {
+  const started = Date.now();
+  await recover({ root, stack, force: false, say: (line) => console.log(line) });
+  const { code, runs } = await up();
+  const summary = { ...summarize(runs, code === 0), seconds: (Date.now() - started) / 1000 };
+  console.log(`\n${summaryText(summary, styleFor(process.stdout, process.env))}`);
+  return code;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,95 @@
+/** The text that quickstart ends with. Pure: all of it is decided by the arguments. */
+import { stripVTControlCharacters } from "node:util";
+import type { z } from "zod";
+import type { cacheAnswer, ImageAnswer, LayerAnswer } from "../answers.ts";
+import type { ResourceRun } from "./events.ts";
+
+export interface Style {
+  bold(text: string): string;
+  red(text: string): string;
+}
+
+export function styleFor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): Style {
+  const colored = stream.isTTY === true && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb";
+  const wrap = (code: number) => (text: string) => (colored ? `\u001b[${code}m${text}\u001b[0m` : text);
+  return { bold: wrap(1), red: wrap(31) };
+}
+
+/** Decimal units, as registries and disks are sold. */
+export function humanSize(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [value, unit] = [bytes, 0];
+  // 999.95 would be written 1000.0.
+  while (value >= 999.95 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Columns as wide as their widest cell; those named in `right` are aligned to the right. */
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const width = (text: string) => stripVTControlCharacters(text).length;
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? "")))) ?? [];
+  const cell = (text: string, column: number) => {
+    const fill = " ".repeat((widths[column] ?? 0) - width(text));
+    return right.includes(column) ? fill + text : text + fill;
+  };
+  return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
+}
+
+/** What happened to a layer, from what the engine did and what the script answered. */
+export function happened(run: ResourceRun | undefined, answer: Pick<LayerAnswer, "built" | "substituted" | "reused"> | undefined): string {
+  if (run === undefined) return "not started";
+  if (!run.done) return "failed";
+  if (run.op === "same") return "unchanged";
+  if (answer === undefined || answer.reused) return "reused";
+  return answer.built === 0 ? "from the cache" : "built";
+}
+
+export interface LayerRow {
+  readonly attr: string;
+  readonly run?: ResourceRun;
+  readonly answer?: LayerAnswer;
+}
+
+/** Seconds are this run's: a layer that did not run, or had nothing to do, took none. */
+export function layerTable(layers: readonly LayerRow[], style: Style): string {
+  const rows = layers.map(({ attr, run, answer }) => {
+    const what = happened(run, answer);
+    const took = what === "built" || what === "from the cache" ? answer?.seconds.toFixed(1) : undefined;
+    return [attr, what === "failed" ? style.red(what) : what, answer?.blob ? humanSize(answer.blob.size) : "-", took ?? "-"];
+  });
+  return table([["LAYER", "WHAT HAPPENED", "SIZE", "SECONDS"].map(style.bold), ...rows], [2, 3]);
+}
+
+export interface Summary {
+  readonly layers: readonly LayerRow[];
+  readonly publish?: ResourceRun;
+  readonly image?: ImageAnswer;
+  readonly cache?: z.output<typeof cacheAnswer>;
+  readonly nothingDone: boolean;
+  readonly seconds: number;
+  readonly runCommand?: string;
+}
+
+function published(run: ResourceRun | undefined, image: ImageAnswer): string {
+  if (run?.op === "same") return "unchanged";
+  if (image.status === "already published") return "already published";
+  return `sent ${humanSize(image.sentBytes)}, ${humanSize(image.skippedBytes)} were there`;
+}
+
+export function summaryText(summary: Summary, style: Style): string {
+  const { image, cache, publish } = summary;
+  const facts: string[][] = [];
+  if (image !== undefined) {
+    facts.push(["Image", image.reference], ["Digest", image.digest], ["Size", `${humanSize(image.size)} (${published(publish, image)})`]);
+  }
+  if (cache !== undefined) facts.push(["Cache", `${cache.location}, key ${cache.publicKey}`]);
+  const parts = [layerTable(summary.layers, style), table(facts)];
+  const seconds = `${summary.seconds.toFixed(0)} s`;
+  if (summary.runCommand !== undefined) {
+    parts.push(`${style.bold("Run it, then open http://127.0.0.1:8188")}\n  ${summary.runCommand}`);
+    parts.push(summary.nothingDone ? `Nothing to do: everything is built and published (${seconds}).` : `Done in ${seconds}.`);
+  } else {
+    parts.push(style.red("Not finished: see the errors above. What is done stays done; after the fix, npm run quickstart goes on from there."));
+  }
+  return parts.filter((part) => part !== "").join("\n\n");
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Finds or installs what the stack `local` needs, all of it under .local/ but for the system's own packages and /nix:
+#   bash infra/setup.sh            what `npm run quickstart` needs
+#   bash infra/setup.sh --tests    and what `npm test` needs
+# Safe to run again. Changes no tracked file and no global configuration.
+#   COMFYUI_TOOLCHAIN   folder with prebuilt tools (default: ../shared/toolchain where it is there)
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+local_dir=$root/.local
+toolchain=$(readlink -m -- "${COMFYUI_TOOLCHAIN:-$root/../shared/toolchain}")
+bundle_state=found # becomes `installed` when this run unpacks it, `failed` when it cannot
+bundle_note="none for this machine at $toolchain (COMFYUI_TOOLCHAIN)"
+
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=hosts/common.sh
+. "$root/infra/hosts/common.sh"
+# shellcheck source=setup/report.sh
+. "$root/infra/setup/report.sh"
+# shellcheck source=setup/packages.sh
+. "$root/infra/setup/packages.sh"
+# shellcheck source=setup/node.sh
+. "$root/infra/setup/node.sh"
+# shellcheck source=setup/pulumi.sh
+. "$root/infra/setup/pulumi.sh"
+# shellcheck source=setup/nix.sh
+. "$root/infra/setup/nix.sh"
+# shellcheck source=setup/state.sh
+. "$root/infra/setup/state.sh"
+
+system_path=$(outside_path "$PATH")
+
+parse_arguments() {
+  tests=no
+  case "$*" in
+    '') ;;
+    --tests) tests=yes ;;
+    *) fail SETUP_USAGE "unknown argument" "bash infra/setup.sh [--tests]" "$*" "nothing, or --tests" ;;
+  esac
+}
+
+check_platform() {
+  [ "$(uname -s)/$(uname -m)" != Linux/x86_64 ] || return 0
+  fail SETUP_PLATFORM "the stack 'local' builds and runs on this machine, which is another kind" \
+    "use a Linux x86_64 machine, or a stack with a build host of its own" "$(uname -s)/$(uname -m)" "Linux/x86_64"
+}
+
+# Two set-ups of one checkout take turns. Where flock is not there yet, the machine is so new that nothing else runs.
+take_turn() {
+  type -P flock >/dev/null || return 0
+  exec 9>"$local_dir/setup.lock"
+  flock -n 9 && return 0
+  progress "waiting for another set-up of this checkout"
+  flock 9
+}
+
+main() {
+  parse_arguments "$@"
+  check_platform
+  mkdir -p "$local_dir/bin" || fail SETUP_FOLDER "cannot write to this checkout" "make it writable for $(id -un)" "$local_dir"
+  export PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UPDATE_CHECK=1
+  take_turn
+  setup_packages "$tests"
+  setup_node
+  setup_npm_packages
+  if system_nix_fits; then bundle_nix=never; else bundle_nix=always; fi
+  setup_pulumi
+  setup_nix
+  setup_environment
+  setup_plugin
+  setup_store
+  setup_stack
+  setup_downloads
+  finish
+}
+
+main "$@"

@@ -1,0 +1,88 @@
+# The system's own packages. Sourced by ../setup.sh.
+# shellcheck shell=bash
+
+# command:package of Debian and Ubuntu
+run_tools=(skopeo:skopeo jq:jq zstd:zstd flock:util-linux timeout:coreutils sha256sum:coreutils tar:tar gzip:gzip
+  python3:python3 apt-get:apt dpkg-deb:dpkg)
+test_tools=(dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
+  unshare:util-linux nsenter:util-linux xz:xz-utils curl:curl git:git)
+
+apt_updated=no
+
+# as_root COMMAND...: false where this needs a question that set-up must not ask.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n -- "$@"; fi
+}
+
+can_be_root() {
+  [ "$(id -u)" -eq 0 ] || { type -P sudo >/dev/null && sudo -n true 2>/dev/null; }
+}
+
+# apt_get ARG...: quiet unless it fails; a service that apt starts must not inherit set-up's lock (descriptor 9).
+apt_get() {
+  local log=$local_dir/apt.log
+  if as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 9>&-; then
+    return 0
+  fi
+  problem SETUP_APT_FAILED "apt-get $1 failed: $(tail -n 3 "$log" | tr '\n' ' ')" \
+    "run it by hand to see more: sudo apt-get $*" "$log"
+  return 1
+}
+
+apt_update_once() {
+  [ "$apt_updated" = no ] || return 0
+  apt_get update || return 1
+  apt_updated=yes
+}
+
+# apt_install PACKAGE...: false, with the problem noted, where it cannot be done.
+apt_install() {
+  if ! system_tool apt-get >/dev/null; then
+    problem SETUP_TOOLS_MISSING "this machine lacks packages (Debian's names): $*" \
+      "install them with this system's package manager, then run set-up again" "no apt-get" \
+      "Debian or Ubuntu, where set-up installs them itself; the stack 'local' also reads Debian's package index with apt"
+    return 1
+  fi
+  if ! can_be_root; then
+    problem SETUP_TOOLS_MISSING "this machine lacks packages: $*" \
+      "sudo apt-get install -y --no-install-recommends $*" "user $(id -un), and sudo is absent or asks for a password" \
+      "root, or sudo without a password"
+    return 1
+  fi
+  progress "installing with apt: $*"
+  apt_update_once || return 1
+  apt_get install --no-install-recommends "$@"
+}
+
+# has_tool NAME: also where an unprivileged user's PATH lacks the sbin folders.
+has_tool() { PATH=$system_path:/usr/sbin:/sbin type -P "$1" >/dev/null; }
+
+has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --version >/dev/null 2>&1; }
+
+# missing_packages yes|no: what set-up lacks (yes: and what the tests lack), one package a line.
+missing_packages() {
+  local pair wanted=("${run_tools[@]}" node:nodejs npm:npm)
+  [ "$1" = no ] || wanted+=("${test_tools[@]}")
+  if ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
+  for pair in "${wanted[@]}"; do
+    has_tool "${pair%%:*}" || printf '%s\n' "${pair#*:}"
+  done
+  has_pip || printf 'python3-pip\n'
+}
+
+# setup_packages yes|no: with the tests' tools or without.
+setup_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages "$1" | sort -u)
+  if [ "${#missing[@]}" -eq 0 ]; then
+    row "system tools" - PATH found
+  elif apt_install "${missing[@]}"; then
+    row "system tools" - apt "installed: ${missing[*]}"
+  else
+    row "system tools" - - "missing: ${missing[*]}"
+  fi
+  # Newer releases keep the client apart from docker.io.
+  if [ "$1" = yes ] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
+    row "docker client" - apt "installed: docker-cli"
+  fi
+}

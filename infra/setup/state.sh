@@ -1,0 +1,99 @@
+# What the checkout keeps under .local/: the environment to source, and the stack. Sourced by ../setup.sh.
+# shellcheck shell=bash
+
+# quoted TEXT: as one word of any POSIX shell.
+quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
+
+# url_path PATH: percent-encoded, byte by byte; Pulumi takes the path of a file:// URL for encoded.
+url_path() {
+  local LC_ALL=C at char number url=''
+  for ((at = 0; at < ${#1}; at++)); do
+    char=${1:at:1}
+    case $char in
+      [a-zA-Z0-9/._~-]) ;;
+      *)
+        printf -v number '%d' "'$char"
+        printf -v char '%%%02X' "$((number & 255))"
+        ;;
+    esac
+    url+=$char
+  done
+  printf '%s' "$url"
+}
+
+# A trusted user's settings count under a daemon too, so both cases get the same, but for build-users-group: root that
+# builds without a daemon on a machine without the group could not build at all.
+nix_settings() {
+  printf '%s\n' 'experimental-features = nix-command flakes' 'flake-registry =' 'always-allow-substitutes = true' \
+    'sandbox = true' 'sandbox-fallback = false' 'sandbox-paths =' 'substituters ='
+  if [ "$(id -u)" -eq 0 ] && ! getent group nixbld >/dev/null; then printf '%s\n' 'build-users-group ='; fi
+}
+
+env_text() {
+  cat <<EOF
+# Written by infra/setup.sh; written anew where it differs. To be sourced: . .local/env.sh
+COMFYUI_ROOT=$(quoted "$root")
+case \$PATH: in "\$COMFYUI_ROOT/.local/bin:"*) ;; *) PATH=\$COMFYUI_ROOT/.local/bin:\$PATH ;; esac
+PULUMI_HOME=\$COMFYUI_ROOT/.local/pulumi
+PULUMI_BACKEND_URL=$(quoted "file://$(url_path "$local_dir/backend")")
+PULUMI_CONFIG_PASSPHRASE_FILE=\$COMFYUI_ROOT/.local/passphrase
+unset PULUMI_CONFIG_PASSPHRASE # would win over the file
+PULUMI_STACK=local
+PULUMI_CONTINUE_ON_ERROR=true
+PULUMI_SKIP_UPDATE_CHECK=1
+PULUMI_IGNORE_AMBIENT_PLUGINS=true # plugins come from PULUMI_HOME, never from PATH
+NIX_CONFIG=$(quoted "$(nix_settings)")
+export COMFYUI_ROOT PATH PULUMI_HOME PULUMI_BACKEND_URL PULUMI_CONFIG_PASSPHRASE_FILE PULUMI_STACK PULUMI_CONTINUE_ON_ERROR
+export PULUMI_SKIP_UPDATE_CHECK PULUMI_IGNORE_AMBIENT_PLUGINS NIX_CONFIG
+EOF
+  if bundle_fits; then printf '%s\n' 'export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true # the bundle has them'; fi
+}
+
+# write_file FILE MODE: standard input, only where it differs.
+write_file() {
+  local text
+  text=$(cat)
+  [ "$(cat "$1" 2>/dev/null || true)" != "$text" ] || return 0
+  (umask 077 && printf '%s\n' "$text" >"$1.new")
+  chmod "$2" "$1.new"
+  mv -f -- "$1.new" "$1"
+}
+
+setup_environment() {
+  mkdir -p "$local_dir/backend" "$local_dir/pulumi"
+  env_text | write_file "$local_dir/env.sh" 644
+  # No secret: the stack `local` has none, and Pulumi wants a passphrase all the same.
+  printf 'local\n' | write_file "$local_dir/passphrase" 600
+  # shellcheck source=/dev/null
+  . "$local_dir/env.sh"
+}
+
+setup_stack() {
+  local project state=found log=$local_dir/stack.log
+  [ "$have_pulumi" = yes ] || return 0
+  project=$(awk '$1 == "name:" { print $2 }' "$root/Pulumi.yaml")
+  if [ ! -f "$local_dir/backend/.pulumi/stacks/$project/local.json" ]; then
+    if ! (cd "$root" && pulumi stack init local --non-interactive --color never) >"$log" 2>&1; then
+      problem SETUP_STACK_FAILED "the stack local could not be made: $(tail -n 2 "$log" | tr '\n' ' ')" "see $log"
+      return 0
+    fi
+    state=installed
+  fi
+  row "stack local" - .local/backend "$state"
+}
+
+# The files that the layers are made of, into the Nix store.
+setup_downloads() {
+  local answer present downloaded bytes names state=found
+  [ "$have_nix" = yes ] || return 0
+  if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<'{"flavor":"sample","relock":true}') ||
+    ! read -r present downloaded bytes names < <(jq -er '"\(.present) \(.downloaded) \(.bytes) \([.relocked[].name] | join(" "))"' <<<"$answer"); then
+    row "layers' files" - /nix/store missing
+    problem SETUP_DOWNLOADS_FAILED "not every file that the layers are made of could be fetched" \
+      "see the message above; then run set-up again, which goes on from there"
+    return 0
+  fi
+  [ "$downloaded" -eq 0 ] || state="installed: $downloaded files, $((bytes / 1000000)) MB"
+  row "layers' files" "$((present + downloaded))" /nix/store "$state"
+  [ -z "$names" ] || row "locked anew" - "Debian's mirror" "installed: $names"
+}

@@ -1,0 +1,39 @@
+# The base: command-line tools, certificates, time zones, locale, and the image's own / (users, /tmp, /data).
+{ pkgs, files, ... }:
+{
+  programs = map (name: pkgs.${name}) (files.read "layer0-base.json").programs;
+
+  root = {
+    tree = "${./root}";
+    directories = {
+      "tmp" = { mode = "1777"; };
+      "var/tmp" = { mode = "1777"; };
+      "root" = { mode = "0700"; };
+      "home/comfyui" = { uid = 1000; gid = 1000; };
+      # Models, inputs and outputs. Open to all, for `docker run --user`: a new volume takes over mode and owner.
+      "data" = { mode = "1777"; uid = 1000; gid = 1000; };
+    };
+    links = {
+      "bin/sh" = "${pkgs.bash}/bin/sh";
+      "usr/bin/env" = "${pkgs.coreutils}/bin/env";
+    };
+  };
+
+  config = _: {
+    Env = {
+      HOME = "/home/comfyui";
+      LANG = "C.UTF-8";
+      LOCPATH = "${pkgs.glibc}/lib/locale";
+      SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
+      TERMINFO_DIRS = "${pkgs.ncurses}/share/terminfo";
+      TZDIR = "${pkgs.tzdata}/share/zoneinfo";
+    };
+    User = "1000:1000";
+    WorkingDir = "/data";
+    Cmd = [ "bash" ];
+    Labels = {
+      "org.opencontainers.image.title" = "ComfyUI";
+      "org.opencontainers.image.url" = "https://github.com/Comfy-Org/ComfyUI";
+    };
+  };
+}

@@ -1,0 +1,8 @@
+# Every downloaded Python package of the layers above, by file name: a build input, to be cached and inspected as one, and not
+# part of the image.
+{ files, ... }:
+{
+  files = builtins.listToAttrs (map
+    (file: { name = file.file; value = files.fetch file; })
+    (builtins.concatMap files.locked [ "layer3-pytorch.json" "layer4-deps.json" "layer5-perf.json" ]));
+}

@@ -1,0 +1,54 @@
+"""The sample program: answers on ComfyUI's port, in ComfyUI's way, without a GPU.
+
+It stands where ComfyUI stands in the other flavors, takes the options of ComfyUI that an image needs, and calls the native
+modules of the layers below.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import picture
+import server
+import system_stats
+
+FOLDERS = ("models", "custom_nodes", "input", "output", "temp", "user")
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="comfyui", description=__doc__)
+    # As ComfyUI does: without the option only this machine, with the bare option everyone.
+    parser.add_argument("--listen", nargs="?", default="127.0.0.1", const="0.0.0.0", metavar="ADDRESS")
+    parser.add_argument("--port", type=int, default=8188)
+    parser.add_argument("--base-directory", type=Path, default=Path("/data"), help="holds " + ", ".join(FOLDERS))
+    parser.add_argument("--quick-test-for-ci", action="store_true", help="check everything once, then end")
+    parser.add_argument("--cpu", action="store_true", help="accepted: this program uses nothing else")
+    return parser.parse_args(arguments)
+
+
+def prepare(base: Path) -> None:
+    try:
+        for name in FOLDERS:
+            (base / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"comfyui: {base} cannot be written ({error.strerror}): mount a volume there, or name another --base-directory")
+
+
+def quick_test() -> None:
+    stats = system_stats.collect([])
+    image = picture.render(seed=1, size=64)
+    assert image.startswith(b"\x89PNG"), "the picture is no PNG file"
+    print(f"python {stats['system']['python_version'].split()[0]}, {stats['system']['pytorch_version']}, {len(image)} bytes drawn")
+
+
+def main() -> None:
+    chosen = options(sys.argv[1:])
+    prepare(chosen.base_directory)
+    if chosen.quick_test_for_ci:
+        quick_test()
+        return
+    server.run(chosen.listen, chosen.port, chosen.base_directory, sys.argv)
+
+
+if __name__ == "__main__":
+    main()

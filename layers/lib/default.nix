@@ -1,0 +1,15 @@
+# What a layer's module and the layer functions have at hand.
+{ pkgs, platform, flavor, compression, locks }:
+let
+  tools = rec {
+    inherit pkgs platform flavor compression locks;
+    text = import ./text.nix;
+    config = import ./config.nix;
+    files = import ./files.nix { inherit pkgs locks; };
+    python = import ./python.nix { inherit pkgs platform files; };
+    mkBlob = import ./blob.nix { inherit pkgs compression; };
+    mkImage = import ./image.nix { inherit pkgs platform compression config; };
+    mkLayer = import ./layer.nix tools;
+  };
+in
+tools

@@ -1,0 +1,91 @@
+"""Makes an OCI layout from finished layer blobs: config, manifest and index are new, the blobs are links.
+
+Refuses a store path that lies in two blobs: it would be shipped twice, and which layer owns it would be chance.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def descriptor(media_type: str, data: bytes) -> dict:
+    return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data)}
+
+
+def check_disjoint(layers: list[dict]) -> None:
+    owner: dict[str, str] = {}
+    clashes = []
+    for layer in layers:
+        for path in Path(layer["blob"], "paths").read_text().split():
+            if path in owner:
+                clashes.append(f"  {path}\n    is in {owner[path]} and in {layer['attr']}")
+            owner.setdefault(path, layer["attr"])
+    if clashes:
+        text = "\n".join(clashes)
+        sys.exit(
+            f"error: {len(clashes)} store path(s) in two blobs of one image:\n{text}\n"
+            "  fix: hoist what brings the path into a layer that both are on"
+        )
+
+
+def main() -> None:
+    attributes = json.loads(Path(os.environ["NIX_ATTRS_JSON_FILE"]).read_text())
+    out, config_out = (Path(attributes["outputs"][name]) for name in ("out", "config"))
+    layers = attributes["layers"]
+    check_disjoint(layers)
+    blobs = [json.loads(Path(layer["blob"], "blob.json").read_text()) for layer in layers]
+
+    config = canonical({
+        **attributes["oci"],
+        "config": attributes["imageConfig"],
+        "rootfs": {"type": "layers", "diff_ids": [blob["diffId"] for blob in blobs]},
+        "history": [{"created_by": layer["attr"], "comment": "nix"} for layer in layers],
+    })
+    manifest = canonical({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": descriptor(CONFIG, config),
+        "layers": [{key: blob[key] for key in ("mediaType", "digest", "size")} for blob in blobs],
+    })
+    tagged = {
+        **descriptor(MANIFEST, manifest),
+        "annotations": {"org.opencontainers.image.ref.name": attributes["tag"]},
+        "platform": attributes["oci"],
+    }
+    index = canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": [tagged]})
+    image = {
+        **descriptor(MANIFEST, manifest),
+        "configDigest": descriptor(CONFIG, config)["digest"],
+        "tag": attributes["tag"],
+        "layers": [{key: blob[key] for key in ("attr", "digest", "size", "diffId", "tarSize")} for blob in blobs],
+    }
+    write(out, config_out, config, manifest, index, image)
+    for layer, blob in zip(layers, blobs):
+        (out / path_of(blob["digest"])).symlink_to(f"{layer['blob']}/{blob['file']}")
+
+
+def path_of(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
+def write(out: Path, config_out: Path, config: bytes, manifest: bytes, index: bytes, image: dict) -> None:
+    config_out.write_bytes(config)
+    (out / "blobs/sha256").mkdir(parents=True)
+    (out / path_of(image["configDigest"])).symlink_to(config_out)
+    (out / path_of(image["digest"])).write_bytes(manifest)
+    (out / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (out / "index.json").write_bytes(index)
+    (out / "image.json").write_text(json.dumps(image, indent=2, sort_keys=True) + "\n")
+
+
+main()

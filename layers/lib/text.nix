@@ -1,0 +1,6 @@
+# Text for shell scripts.
+rec {
+  # One word for a POSIX shell, whatever it holds.
+  shellWord = word: "'" + builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString word) + "'";
+  shellWords = words: builtins.concatStringsSep " " (map shellWord words);
+}

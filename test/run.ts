@@ -1,0 +1,71 @@
+/**
+ * Runs the tests: `node test/run.ts [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts in it.
+ * Order: checks and unit tests side by side, then the tests with the real Nix, then those of the whole program, one file
+ * at a time, because each uses all of a small machine. One summary at the end; a skipped test fails the run.
+ */
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+const root = resolve(import.meta.dirname, "..");
+const phases = [
+  { pattern: "test/{checks,unit/**/*}.test.ts", concurrency: true },
+  { pattern: "test/nix/**/*.test.ts", concurrency: false },
+  { pattern: "test/e2e/**/*.test.ts", concurrency: false },
+] as const;
+/** A test that hangs ends the run in the end. */
+const FILE_TIMEOUT = 60 * 60_000;
+const TOTALS = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo", "duration_ms"] as const;
+
+type TestEvent = { readonly type: string; readonly data: { readonly nesting?: number; readonly message?: string } };
+type Totals = Map<string, number>;
+
+function files(pattern: string, wanted: readonly string[]): string[] {
+  const all = globSync(pattern, { cwd: root }).sort();
+  return all.filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
+}
+
+/** Adds up a total of one phase ("tests 12"); false for any other event. */
+function counted({ type, data }: TestEvent, totals: Totals): boolean {
+  const [, name, value] = /^(\w+) ([\d.]+)$/.exec(data.message ?? "") ?? [];
+  if (type !== "test:diagnostic" || data.nesting !== 0 || !TOTALS.some((each) => each === name)) return false;
+  totals.set(name as string, (totals.get(name as string) ?? 0) + Number(value));
+  return true;
+}
+
+/** The events of all phases as those of one run: the totals come once, at the end. */
+async function* events(wanted: readonly string[], totals: Totals, signal: AbortSignal): AsyncGenerator<TestEvent> {
+  for (const { pattern, concurrency } of phases) {
+    const chosen = files(pattern, wanted).map((file) => join(root, file));
+    if (chosen.length === 0 || signal.aborted) continue;
+    for await (const event of run({ files: chosen, concurrency, timeout: FILE_TIMEOUT, forceExit: true, signal })) {
+      if (!counted(event as TestEvent, totals)) yield event as TestEvent;
+    }
+  }
+  for (const name of TOTALS) {
+    yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${totals.get(name) ?? 0}` } };
+  }
+}
+
+async function main(wanted: readonly string[]): Promise<boolean> {
+  if (phases.every(({ pattern }) => files(pattern, wanted).length === 0)) throw new Error(`no test file matches ${wanted.join(" ")}`);
+  // All that the tests write to the temporary folder goes away at the end, whatever happens to a test.
+  const folder = mkdtempSync(join(tmpdir(), "comfyui-run-"));
+  process.env.TMPDIR = process.env.COMFYUI_TEST_RUN = folder;
+  const abort = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => abort.abort(name));
+  const totals: Totals = new Map();
+  try {
+    await pipeline(Readable.from(events(wanted, totals, abort.signal)), new spec(), process.stdout, { end: false });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const sum = (name: string) => totals.get(name) ?? 0;
+  return !abort.signal.aborted && sum("pass") > 0 && sum("fail") + sum("cancelled") + sum("skipped") === 0;
+}
+
+process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;

@@ -1,0 +1,71 @@
+/** Processes as /proc shows them: who descends from whom, and who lives in which process namespace. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+export interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  /** The program's name, as the kernel cuts it (15 characters). */
+  readonly name: string;
+  /** The whole command line, arguments joined by spaces. */
+  readonly command: string;
+  readonly zombie: boolean;
+}
+
+/** A process may end between the listing and the reading, or be none of ours (EACCES): there is nothing to say about it. */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ESRCH" || code === "EACCES") return undefined;
+    throw error;
+  }
+}
+
+function readProcess(pid: number): Process | undefined {
+  return unlessGone(() => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name stands in parentheses and may hold spaces and parentheses itself.
+    const [state = "", parent = "0", group = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return {
+      pid,
+      parent: Number(parent),
+      group: Number(group),
+      name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
+      command: readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim(),
+      zombie: state === "Z",
+    };
+  });
+}
+
+export function processes(): Process[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map((pid) => readProcess(Number(pid))).filter((found) => found !== undefined);
+}
+
+function closure(roots: ReadonlySet<number>, all: readonly Process[]): Process[] {
+  const inside = new Set(roots);
+  for (let before = -1; before !== inside.size; ) {
+    before = inside.size;
+    for (const { pid, parent } of all) if (inside.has(parent)) inside.add(pid);
+  }
+  return all.filter(({ pid, zombie }) => inside.has(pid) && !zombie);
+}
+
+/** Everything that descends from a process, without itself. */
+export function descendants(pid: number): Process[] {
+  return closure(new Set([pid]), processes()).filter((found) => found.pid !== pid);
+}
+
+/**
+ * Everything in the process namespace whose first process is `init`, without that one. The builders of a Nix sandbox have
+ * namespaces of their own below it; they are found as descendants.
+ */
+export function inNamespaceOf(init: number): Process[] {
+  const namespace = unlessGone(() => readlinkSync(`/proc/${init}/ns/pid`));
+  if (namespace === undefined) return [];
+  const all = processes();
+  const members = all.filter(({ pid }) => unlessGone(() => readlinkSync(`/proc/${pid}/ns/pid`)) === namespace);
+  return closure(new Set(members.map(({ pid }) => pid)), all).filter(({ pid }) => pid !== init);
+}
