@@ -96,8 +96,8 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-/** Checks the whole configuration; throws one FaultError with everything that is wrong. `flavors` are those of layers.json. */
-export function parseConfig(input: Record<string, unknown>, flavors: readonly string[]): Config {
+/** Checks the whole configuration; throws one FaultError with everything that is wrong. `flavors`: those of layers.json, where it could be read. */
+export function parseConfig(input: Record<string, unknown>, flavors: readonly string[] | undefined): Config {
   const result = configSchema.safeParse(input);
   const faults = result.success ? [] : issueViews(result.error, input).map(configFault);
   throwFaults([...faults, ...crossFaults(input, flavors)]);
@@ -119,14 +119,14 @@ function configFault(view: IssueView): Fault {
 }
 
 /** What no single value shows. Sections with faults of their own are left out here, so both kinds are reported together. */
-function crossFaults(input: Record<string, unknown>, flavors: readonly string[]): Fault[] {
+function crossFaults(input: Record<string, unknown>, flavors: readonly string[] | undefined): Fault[] {
   const { shape } = configSchema;
   const flavor = shape.flavor.safeParse(input["flavor"]).data;
   const cache = shape.binaryCache.safeParse(input["binaryCache"]).data;
   const registry = shape.registry.safeParse(input["registry"]).data;
   const substituters = shape.substituters.safeParse(input["substituters"]).data ?? [];
   const faults: Fault[] = [];
-  if (flavor !== undefined && !flavors.includes(flavor.kind)) {
+  if (flavor !== undefined && flavors !== undefined && !flavors.includes(flavor.kind)) {
     faults.push({ code: "CONFIG_FLAVOR_UNKNOWN", where: "comfyui:flavor.kind", problem: "layers/layers.json has no such flavor", found: flavor.kind, expected: flavors.join(" or ") });
   }
   if (cache !== undefined && registry?.kind === "oci-directory" && nested(cache.path, registry.path)) {

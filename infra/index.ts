@@ -1,27 +1,22 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheAnswer, parseAnswer } from "./answers.ts";
-import { configInput, parseConfig } from "./config.ts";
+import { configInput } from "./config.ts";
 import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
 import { imageLayers } from "./fingerprint.ts";
 import { LocalHost } from "./host.ts";
-import { readLayerInputs } from "./input-files.ts";
-import { parseLayerGraph } from "./layer-graph.ts";
 import { Layers } from "./layers.ts";
 import { Publish } from "./publish.ts";
-import { hostRequest, makePlan, openCacheRequest, type Plan } from "./request.ts";
+import { readPlan } from "./read-plan.ts";
+import { hostRequest, openCacheRequest, type Plan } from "./request.ts";
 
 /** Prefix of every resource's name: a contract, since a renamed resource would be built again. */
 const name = "comfyui";
 
-function readPlan(): Plan {
+function planOrStop(): Plan {
   try {
-    const layersDir = join(import.meta.dirname, "..", "layers");
-    const graph = parseLayerGraph(readFileSync(join(layersDir, "layers.json"), "utf8"));
-    const config = parseConfig(configInput(pulumi.runtime.allConfig()), Object.keys(graph.flavors));
-    return makePlan(graph, readLayerInputs(graph, config.flavor.kind, layersDir), config);
+    return readPlan(join(import.meta.dirname, "..", "layers"), configInput(pulumi.runtime.allConfig()));
   } catch (error) {
     // A RunError is shown as it is, without a stack trace.
     if (error instanceof FaultError) throw new pulumi.RunError(`\n${error.message}`);
@@ -30,7 +25,7 @@ function readPlan(): Plan {
 }
 
 reportFailedCommandsInOneLine();
-const plan = readPlan();
+const plan = planOrStop();
 const host = new LocalHost();
 const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, {});
 const opened = host.run(`${name}-cache`, { script: "open-cache", request: openCacheRequest(plan.config) }, { dependsOn: [ready.resource] });

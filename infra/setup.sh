@@ -60,10 +60,10 @@ main() {
   mkdir -p "$local_dir/bin" || fail SETUP_FOLDER "cannot write to this checkout" "make it writable for $(id -un)" "$local_dir"
   export PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UPDATE_CHECK=1
   take_turn
+  if system_nix_fits; then bundle_nix=never; else bundle_nix=always; fi
   setup_packages "$tests"
   setup_node
   setup_npm_packages
-  if system_nix_fits; then bundle_nix=never; else bundle_nix=always; fi
   setup_pulumi
   setup_nix
   setup_environment

@@ -54,7 +54,7 @@ debian_mirror() {
     return
   fi
   # shellcheck disable=SC2016  # apt's own variable
-  apt-get indextargets --format '$(REPO_URI)' | sed -n '/\/debian\/*$/{p;q}'
+  apt-get indextargets --format '$(REPO_URI)' | awk '/\/debian\/*$/ && !found {print; found = 1}'
 }
 
 # An apt of its own: with the machine's proxy and credentials, but no change to the machine's lists, cache or packages.

@@ -40,8 +40,9 @@ export function happened(run: ResourceRun | undefined, answer: Pick<LayerAnswer,
   if (run === undefined) return "not started";
   if (!run.done) return "failed";
   if (run.op === "same") return "unchanged";
-  if (answer === undefined || answer.reused) return "reused";
-  return answer.built === 0 ? "from the cache" : "built";
+  if (answer !== undefined && answer.built > 0) return "built";
+  // Reused: it was in the Nix store already, built by another checkout or for an earlier state of this one.
+  return answer !== undefined && answer.substituted > 0 ? "from the cache" : "reused";
 }
 
 export interface LayerRow {
@@ -50,7 +51,7 @@ export interface LayerRow {
   readonly answer?: LayerAnswer;
 }
 
-/** Seconds are this run's: a layer that did not run, or had nothing to do, took none. */
+/** Seconds are this run's: an unchanged layer took none, and a reused one's answer may tell those of the build on record. */
 export function layerTable(layers: readonly LayerRow[], style: Style): string {
   const rows = layers.map(({ attr, run, answer }) => {
     const what = happened(run, answer);

@@ -26,7 +26,7 @@ choose_nix() {
     nix_from=$(system_tool nix)
     return 0
   fi
-  if bundle_fits && unpack_bundle always; then
+  if unpack_bundle always; then
     link "${nix_tools[@]/#/$local_dir/toolchain/bin/}"
     nix_from="bundle, into .local/toolchain" nix_state=$bundle_state
     return 0

@@ -34,7 +34,13 @@ install_own_node() {
   rm -rf -- "$local_dir/node"
   mkdir -p "$local_dir/node"
   cp "$root"/infra/setup/node/package.json "$root"/infra/setup/node/package-lock.json "$local_dir/node/"
-  npm_ci "$local_dir/node"
+  npm_ci "$local_dir/node" || return 1
+  if [ -x "$(own_node)" ]; then return 0; fi
+  # npm says nothing about an optional package that it could not fetch.
+  rm -rf -- "$local_dir/node"
+  problem SETUP_NPM_FAILED "npm brought no Node.js for this machine" "check npm's registry setting and the network (npm ping), then run set-up again" \
+    "$(uname -sm)" "one of the packages of infra/setup/node/package.json"
+  return 1
 }
 
 setup_node() {

@@ -16,18 +16,27 @@ pulumi_fits() {
 
 bundle_fits() { [ "$bundle_state" != failed ] && [ -x "$toolchain/install.sh" ] && [ "$(uname -s)/$(uname -m)" = Linux/x86_64 ]; }
 
+# bundle_unpacked always|never: by an earlier run that may have had another COMFYUI_TOOLCHAIN, into this very folder.
+bundle_unpacked() {
+  case "$(cat "$local_dir/toolchain/.set-up" 2>/dev/null || echo none)" in
+    "$1 $local_dir "*) [ -x "$local_dir/toolchain/bin/pulumi" ] && [ -x "$plugin_dir/pulumi-resource-command" ] ;;
+    *) return 1 ;;
+  esac
+}
+
 pulumi_without_download() {
-  bundle_fits || [ -x "$local_dir/pulumi-cli/pulumi" ] || { system_tool pulumi >/dev/null && pulumi_fits "$(system_tool pulumi)"; }
+  bundle_fits || bundle_unpacked "$bundle_nix" || [ -x "$local_dir/pulumi-cli/pulumi" ] || { system_tool pulumi >/dev/null && pulumi_fits "$(system_tool pulumi)"; }
 }
 
 # unpack_bundle always|never: with its Nix or without; skipped where the same bundle is in place.
 unpack_bundle() {
   local stamp log=$local_dir/toolchain.log
-  stamp="$1 $local_dir $(sha256sum <"$toolchain/SHA256SUMS")"
-  if [ "$(cat "$local_dir/toolchain/.set-up" 2>/dev/null || echo none)" = "$stamp" ] && [ -x "$local_dir/toolchain/bin/pulumi" ] &&
-    [ -x "$plugin_dir/pulumi-resource-command" ]; then
-    return 0
+  if ! bundle_fits; then
+    bundle_unpacked "$1"
+    return
   fi
+  stamp="$1 $local_dir $(sha256sum <"$toolchain/SHA256SUMS")"
+  if bundle_unpacked "$1" && [ "$(cat "$local_dir/toolchain/.set-up")" = "$stamp" ]; then return 0; fi
   progress "unpacking the tools of $toolchain"
   if ! TOOLCHAIN_NIX=$1 "$toolchain/install.sh" "$local_dir/toolchain" >"$log" 2>&1; then
     # Not an error yet: there are other ways.
@@ -47,8 +56,8 @@ download() {
   fi 2>"$local_dir/download.log"
 }
 
-# The official release, checked against its published checksums. Not tried where this was written (no route to the
-# server there): the bundle and PATH were.
+# The official release, checked against its published checksums. Tests stand in for the server: this is the one way
+# here that has not been taken for real.
 download_pulumi() {
   local base=https://get.pulumi.com/releases/sdk arch work archive
   case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) return 1 ;; esac
@@ -56,7 +65,7 @@ download_pulumi() {
   work=$(mktemp -d "$local_dir/pulumi-cli.XXXXXX")
   progress "downloading $base/$archive"
   if download "$base/$archive" "$work/$archive" && download "$base/pulumi-$pulumi_version-checksums.txt" "$work/sums" &&
-    (cd "$work" && grep -F " $archive" sums | sha256sum --check --quiet --strict -) && tar -C "$work" -xzf "$work/$archive"; then
+    (cd "$work" && grep -F " $archive" sums | sha256sum --check --quiet --strict -) >"$local_dir/download.log" 2>&1 && tar -C "$work" -xzf "$work/$archive"; then
     rm -rf -- "$local_dir/pulumi-cli"
     mv -- "$work/pulumi" "$local_dir/pulumi-cli"
     rm -rf -- "$work"
@@ -79,7 +88,7 @@ find_pulumi() {
   else
     pulumi_tried+=("PATH: no pulumi")
   fi
-  if bundle_fits && unpack_bundle "$bundle_nix"; then
+  if unpack_bundle "$bundle_nix"; then
     link "$local_dir"/toolchain/bin/pulumi*
     pulumi_from="bundle, into .local/toolchain" pulumi_state=$bundle_state
     return 0

@@ -46,7 +46,7 @@ NIX_CONFIG=$(quoted "$(nix_settings)")
 export COMFYUI_ROOT PATH PULUMI_HOME PULUMI_BACKEND_URL PULUMI_CONFIG_PASSPHRASE_FILE PULUMI_STACK PULUMI_CONTINUE_ON_ERROR
 export PULUMI_SKIP_UPDATE_CHECK PULUMI_IGNORE_AMBIENT_PLUGINS NIX_CONFIG
 EOF
-  if bundle_fits; then printf '%s\n' 'export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true # the bundle has them'; fi
+  if [ -x "$local_dir/toolchain/bin/pulumi" ]; then printf '%s\n' 'export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true # the bundle has them'; fi
 }
 
 # write_file FILE MODE: standard input, only where it differs.

@@ -15,6 +15,8 @@
     };
     links = {
       "bin/sh" = "${pkgs.bash}/bin/sh";
+      # Where programs look that do not know SSL_CERT_FILE.
+      "etc/ssl/certs/ca-certificates.crt" = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
       "usr/bin/env" = "${pkgs.coreutils}/bin/env";
     };
   };

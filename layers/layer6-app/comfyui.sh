@@ -1,4 +1,6 @@
 # shellcheck shell=bash
-# comfyui [OPTION...]: the program with this image's Python, the first on PATH.
+# comfyui [OPTION...]: the program, with the Python beside this command, which sees all layers.
 set -euo pipefail
-exec python @program@/main.py "$@"
+python=${BASH_SOURCE[0]%/*}/python
+[ -x "$python" ] || python=python
+exec "$python" @program@/main.py "$@"

@@ -9,9 +9,17 @@ let
   # A folder on the way to a listed path.
   leadsTo = path: builtins.any (entry: startsWith (path + "/") entry) paths;
 
+  # Folders without files are left out: git has none, and a fingerprint over files does not see them.
+  holdsFile = absolute:
+    let entries = builtins.readDir absolute; in
+    builtins.any
+      (name: entries.${name} != "directory" || holdsFile "${absolute}/${name}")
+      (builtins.attrNames entries);
+
   keep = absolute: type:
     let path = builtins.substring (builtins.stringLength prefix) (builtins.stringLength absolute) absolute; in
     if !(listed path || (type == "directory" && leadsTo path)) then false
+    else if type == "directory" then holdsFile absolute
     else if type == "symlink" then throw "layers/${path} is a symbolic link: inputs of a layer are plain files and folders"
     else true;
 in

@@ -3,13 +3,14 @@
  * something. The copy shares the machine's Nix store, and the real downloads are used.
  */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
 import { CHECKOUT, copyProject } from "../support/checkout.ts";
 import { using } from "../support/cleanup.ts";
-import { type Result, run, start } from "../support/process.ts";
+import { descendants } from "../support/proc-tree.ts";
+import { type Result, run, sendSignal, start } from "../support/process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "setup "));
 const copy = join(folder, "a check'out");
@@ -170,6 +171,52 @@ test("a daemon that does not trust the user: the line to add, and nothing is bui
       assert.doesNotMatch(readFileSync(join(copy, ".local/env.sh"), "utf8"), /build-users-group/);
     });
   });
+});
+
+/** A project of two commands that sleep, with a stack and a backend of its own. */
+async function sleepyProject(): Promise<{ project: string; env: Record<string, string> }> {
+  const project = join(folder, "sleepy");
+  const backend = join(folder, "100% state");
+  mkdirSync(join(project, "infra"), { recursive: true });
+  mkdirSync(backend);
+  for (const file of ["Pulumi.yaml", "package.json", "stacks", "infra/recover.ts", "infra/faults.ts", "infra/quickstart"]) cpSync(join(copy, file), join(project, file), { recursive: true });
+  symlinkSync(join(copy, "node_modules"), join(project, "node_modules"));
+  writeFileSync(
+    join(project, "infra/index.ts"),
+    `import * as command from "@pulumi/command";
+    for (const name of ["one", "two"]) new command.local.Command(name, { create: "sleep $SLEEP", stdin: process.env.EDITION ?? "" });`,
+  );
+  const { stdout } = await run("sh", ["-c", ". .local/env.sh && env -0"], { cwd: copy, env: environment() });
+  const env = Object.fromEntries(stdout.split("\0").filter((pair) => pair !== "").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])) as Record<string, string>;
+  Object.assign(env, { PULUMI_BACKEND_URL: `file://${encodeURI(backend)}`, SLEEP: "0" });
+  await run("pulumi", ["stack", "init", "local", "--non-interactive"], { cwd: project, env });
+  return { project, env };
+}
+
+test("after a kill -9, recover clears the lock and the pending operations; while the run lives, it refuses", async () => {
+  const { project, env } = await sleepyProject();
+  const recover = (more: string[] = []) => run("node", ["infra/recover.ts", ...more], { cwd: project, env, allowFailure: true });
+  const up = ["up", "--yes", "--skip-preview", "--non-interactive"];
+  assert.match((await recover()).stdout, /nothing to do/);
+  await run("pulumi", up, { cwd: project, env });
+  await using(start("pulumi", up, { cwd: project, env: { ...env, SLEEP: "60", EDITION: "2" } }), async (running) => {
+    await running.outputMatches(/Command one updating[^]*Command two updating|Command two updating[^]*Command one updating/);
+    const refused = await recover();
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, new RegExp(`error\\[RECOVER_LIVE\\][^]*process ${running.pid} of [^]*kill -INT ${running.pid}`));
+    const helpers = descendants(running.pid);
+    running.signal("SIGKILL");
+    await running.done;
+    const { stdout, code } = await recover();
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`took away the lock of process \\d+ of [^]*cut off while updating, will run again: one`));
+    // The engine's helpers outlive it.
+    for (const { pid } of helpers) sendSignal(pid, "SIGKILL");
+  });
+  assert.match((await recover()).stdout, /nothing to do/);
+  const { stdout } = await run("pulumi", up, { cwd: project, env: { ...env, EDITION: "2" } });
+  assert.match(stdout, /~ 2 updated/);
+  assert.doesNotMatch(stdout, /pending/);
 });
 
 test("after all of that, no tracked file has changed", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { inputPaths, type Layer, onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
+import { readPlan } from "../../infra/read-plan.ts";
 import { assertFault, faultsOf, type FaultRow } from "./faults.ts";
 
 const layer = (attr: string, more: Partial<Layer> = {}): Layer => ({ attr, inputs: [`${attr}/`], on: [], after: [], blob: true, smoke: [], ...more });
@@ -40,6 +41,14 @@ const bad: FaultRow<string>[] = [
   { code: "GRAPH_INPUT_NAME", input: graphText([layer("a", { inputs: ["a b.nix"] })]), where: "layers.json: a", says: ['"a b.nix"'] },
 ];
 for (const row of bad) test(`${row.code} at ${row.where}`, () => assertFault(row, parseLayerGraph));
+
+test("GRAPH_UNREADABLE at layers.json", () =>
+  assertFault({ code: "GRAPH_UNREADABLE", input: "/nowhere", where: "layers.json", says: ["ENOENT"] }, (folder) => readPlan(folder, {})));
+
+test("faults of the graph and of the configuration are reported together", () => {
+  const faults = faultsOf(() => readPlan("/nowhere", { flavour: {} }));
+  assert.deepEqual(faults.map(({ code }) => code), ["GRAPH_UNREADABLE", "CONFIG_UNKNOWN_KEY"]);
+});
 
 test("all faults of a graph are reported at once", () => {
   const faults = faultsOf(() => parseLayerGraph(graphText([layer("a", { on: ["b"], inputs: ["/x"] }), layer("a", { after: ["z"] })])));

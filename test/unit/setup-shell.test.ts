@@ -1,7 +1,8 @@
 /** Set-up's shell functions, called as they are: the parts are sourced, nothing is installed. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -54,6 +55,24 @@ test("every problem is reported, each with its code and fix, and set-up ends wit
 test("the second run says that everything is there", () => {
   assert.match(bash("row tool 1 there found; finish"), /Everything is there/);
   assert.match(bash("row tool 1 there 'installed: x'; finish"), /Ready after/);
+});
+
+test("a downloaded Pulumi is taken only with the published checksum", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "download-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const release = `
+    system=$(uname -m); arch=\${system/x86_64/x64}; arch=\${arch/aarch64/arm64}
+    archive=pulumi-v$pulumi_version-linux-$arch.tar.gz
+    mkdir -p "$root/server/pulumi" "$local_dir"; touch "$root/server/pulumi/pulumi"; tar -C "$root/server" -czf "$root/server/$archive" pulumi
+    (cd "$root/server" && sha256sum "$archive" | sed "$1" >"pulumi-$pulumi_version-checksums.txt")
+    download() { cp "$root/server/\${1##*/}" "$2"; }
+    if download_pulumi 2>/dev/null; then echo taken; else echo refused; fi; cd "$local_dir"; echo pulumi-cli*/*; cat download.log`;
+  const taken = (name: string, edit: string) => {
+    const root = join(folder, name);
+    return bash(`set -- '${edit}'; ${release}`, { root, local_dir: join(root, ".local") }).trim();
+  };
+  assert.equal(taken("good", ""), "taken\npulumi-cli/pulumi");
+  assert.match(taken("bad", "s/^......../00000000/"), /^refused\npulumi-cli\*\/\*\npulumi-v.*: FAILED/);
 });
 
 test("unknown arguments are refused", () => {

@@ -16,6 +16,9 @@ let
         for output in "''${!outputs[@]}"; do export "$output=''${outputs[$output]}"; done
       fi
       ${buildCommand}
+      # The shell has to end last. It would otherwise become its last command; coreutils' programs close their output before
+      # they end, and Nix kills a builder that has closed its output.
+      exit 0
     '' ];
   });
   writeExecutable = name: destination: text: runCommand name { inherit text; passAsFile = [ "text" ]; } ''

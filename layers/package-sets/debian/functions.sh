@@ -28,6 +28,21 @@ copy_if_there() {
   cp -a "$1/." "$2/"
 }
 
+# drop_unusable_programs FOLDER LIBRARY_FOLDER...: programs that need a library which is in none of these. Debian's packages
+# bring a few that talk to services of a whole system (`who` and systemd), and a later version may bring more.
+drop_unusable_programs() {
+  unusable_in=$1
+  shift
+  [ -d "$unusable_in" ] || return 0
+  for unusable_program in "$unusable_in"/*; do
+    is_elf "$unusable_program" || continue
+    if ! unusable_why=$(library_folders set "$unusable_program" "$@" 2>&1); then
+      echo "left out ${unusable_program##*/}: $unusable_why"
+      rm "$unusable_program"
+    fi
+  done
+}
+
 # isolate_loader LD_SO TRIPLET: the places of the running machine that the loader knows (its library folders, its cache, its
 # preload list) are renamed, at equal length, to a root folder that no machine has. A library that no RPATH names is then
 # missing everywhere alike, and not only in the image.

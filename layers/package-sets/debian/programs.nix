@@ -6,28 +6,26 @@ let
 in
 {
   bash = make "bash" {
+    mainProgram = "bash";
     dependencies = [ ncurses ];
     # rbash is a link that makes a restricted shell, bashbug mails Debian.
     without = [ "bashbug" "rbash" ];
     finish = ''ln -s bash "$out/bin/sh"'';
   };
-  coreutils = make "coreutils" {
-    dependencies = [ acl gmp libcap libselinux openssl ];
-    # They ask systemd's login manager.
-    without = [ "pinky" "users" "who" ];
-  };
-  diffutils = make "diffutils" { };
-  findutils = make "findutils" { dependencies = [ libselinux ]; };
-  gnugrep = make "gnugrep" { packages = [ "grep" ]; dependencies = [ libselinux ]; };
-  gnused = make "gnused" { packages = [ "sed" ]; dependencies = [ acl libselinux ]; };
+  coreutils = make "coreutils" { mainProgram = "env"; dependencies = [ acl gmp libcap libselinux openssl ]; };
+  diffutils = make "diffutils" { mainProgram = "diff"; };
+  findutils = make "findutils" { mainProgram = "find"; dependencies = [ libselinux ]; };
+  gnugrep = make "gnugrep" { mainProgram = "grep"; packages = [ "grep" ]; dependencies = [ libselinux ]; };
+  gnused = make "gnused" { mainProgram = "sed"; packages = [ "sed" ]; dependencies = [ acl libselinux ]; };
   gnutar = make "gnutar" {
+    mainProgram = "tar";
     packages = [ "tar" ];
     dependencies = [ acl libselinux ];
     # Remote tape drives.
     without = [ "rmt-tar" ];
   };
-  gzip = make "gzip" { };
-  jq = make "jq" { dependencies = [ libjq ]; };
-  xz = make "xz" { packages = [ "xz-utils" ]; dependencies = [ liblzma ]; };
-  zstd = make "zstd" { dependencies = [ libgcc liblzma libzstd lz4 zlib ]; };
+  gzip = make "gzip" { mainProgram = "gzip"; };
+  jq = make "jq" { mainProgram = "jq"; dependencies = [ libjq ]; };
+  xz = make "xz" { mainProgram = "xz"; packages = [ "xz-utils" ]; dependencies = [ liblzma ]; };
+  zstd = make "zstd" { mainProgram = "zstd"; dependencies = [ libgcc liblzma libzstd lz4 zlib ]; };
 }

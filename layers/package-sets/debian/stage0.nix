@@ -15,7 +15,8 @@ let
         elf = ../../lib/elf.sh;
         functions = ./functions.sh;
         builder = "${seed}/bin/busybox";
-        args = [ "sh" "-euc" "source ${./stage0.sh}\n${script}" ];
+        # `exit` for the reason given in builders.nix.
+        args = [ "sh" "-euc" "source ${./stage0.sh}\n${script}\nexit 0" ];
       }) // { inherit pname version; meta = { }; };
 in
 rec {

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseConfig } from "./config.ts";
+import { type Fault, FaultError } from "./faults.ts";
+import { readLayerInputs } from "./input-files.ts";
+import { type LayerGraph, parseLayerGraph } from "./layer-graph.ts";
+import { makePlan, type Plan } from "./request.ts";
+
+/** Reads everything that decides what a stack does: the graph, the configuration, every input file. Throws one FaultError. */
+export function readPlan(layersDir: string, configInput: Record<string, unknown>): Plan {
+  const faults: Fault[] = [];
+  const graph = gather(faults, () => readLayerGraph(layersDir));
+  const config = gather(faults, () => parseConfig(configInput, graph && Object.keys(graph.flavors)));
+  const inputs = graph && config && gather(faults, () => readLayerInputs(graph, config.flavor.kind, layersDir));
+  if (graph && config && inputs) return makePlan(graph, inputs, config);
+  throw new FaultError(faults);
+}
+
+/** The result, or nothing and its faults among the others: so that they are reported together. */
+function gather<T>(faults: Fault[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
+  }
+}
+
+function readLayerGraph(layersDir: string): LayerGraph {
+  let text: string;
+  try {
+    text = readFileSync(join(layersDir, "layers.json"), "utf8");
+  } catch (error) {
+    throw new FaultError([{ code: "GRAPH_UNREADABLE", where: "layers.json", problem: (error as Error).message }]);
+  }
+  return parseLayerGraph(text);
+}
