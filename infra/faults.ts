@@ -48,7 +48,6 @@ export const faultTable = {
   PUBLISH_TAG_TAKEN: { cause: "the registry holds another image under this tag", cure: "find out who pushed it; remove that tag or publish to another repository" },
   PUBLISH_DIGEST: { cause: "the registry answers with another digest than the one sent", cure: "check the registry's storage, then run `pulumi up` again" },
   PUBLISH_REGISTRY: { cause: "the registry could not be asked for the tag", cure: "check its address, TLS and this host's login (`skopeo login`)" },
-  PREFETCH_REQUEST: { cause: "prefetch.sh got a request of another form", cure: "give it {\"flavor\": …, \"relock\": …} on standard input" },
   PREFETCH_FLAVOR: { cause: "there are no locks for the flavor", cure: "choose a flavor of layers/layers.json" },
   PREFETCH_LOCK_INVALID: { cause: "a lock file has a wrong shape", cure: "restore it" },
   PREFETCH_LOCK_STALE: { cause: "the Debian mirror no longer has a locked version", cure: "run `npm run setup`, which locks anew" },

@@ -34,7 +34,7 @@ parse_arguments() {
   tests=no
   case "$*" in
     '') ;;
-    --tests) tests=yes ;;
+    --tests) tests=yes node_min=24.0 ;; # the tests clean up with `await using`
     *) fail SETUP_USAGE "unknown argument" "bash infra/setup.sh [--tests]" "$*" "nothing, or --tests" ;;
   esac
 }

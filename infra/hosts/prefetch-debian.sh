@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# The Debian part of prefetch.sh, which sources it and sets the variables used here (root, work, system, relock, flavor, again).
+# The Debian part of prefetch.sh, which sources it and sets the variables used here (work, system, relock, flavor, again).
 
 # debian_lock FOLDER: the lock that counts, which is the package set's choice too.
 debian_lock() {
@@ -60,7 +60,7 @@ debian_mirror() {
 # An apt of its own: with the machine's proxy and credentials, but no change to the machine's lists, cache or packages.
 # Signatures are checked as ever. Only the index's age is not: a mirror that stands still is fine where hashes are locked.
 private_apt() {
-  local folder=$root/.local/apt keyring="" candidate mirror architecture
+  local folder=$ROOT/.local/apt keyring="" candidate mirror architecture
   need apt-get apt-cache dpkg-deb python3
   for candidate in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
     if [ -f "$candidate" ]; then keyring=$candidate; fi
@@ -167,5 +167,5 @@ make_relocked() {
     '{suite: $suite, replaces: $replaces, files: ([$seed + {version: $package.version, file: $file, hash: $hash}] + $new)}' \
     > "$1/relocked.json.new"
   mv "$1/relocked.json.new" "$1/relocked.json"
-  say "locked what it has now in ${1#"$root/"}/relocked.json: images differ from those of the committed lock"
+  say "locked what it has now in ${1#"$ROOT/"}/relocked.json: images differ from those of the committed lock"
 }

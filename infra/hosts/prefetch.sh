@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network.
 #
-# stdin   {"flavor": "sample", "relock": true}
+# stdin   {"protocol": 1, "flavor": "sample", "relock": true}
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then
@@ -14,9 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 # shellcheck source=prefetch-debian.sh
 . "$here/prefetch-debian.sh"
-root=$(cd "$here/../.." && pwd)
-state=${COMFYUI_STATE:-$root/.local/host}
-downloads=${COMFYUI_DOWNLOADS:-$root/.local/downloads}
+downloads=${COMFYUI_DOWNLOADS:-$ROOT/.local/downloads}
 again="run 'npm run setup' again; if it stays so, look at the lines above"
 count=0 bytes=0
 export LC_ALL=C
@@ -143,24 +141,22 @@ source_distributions() { # LOCK...
 
 # ---- all of it ----------------------------------------------------------------------------------------------------------
 
-read_request() {
-  local request
-  request=$(jq -ce 'select((.flavor | type) == "string" and (.relock | type) == "boolean")') ||
-    fail PREFETCH_REQUEST "the request is not {flavor: string, relock: boolean}" "give prefetch.sh that JSON object on stdin"
-  flavor=$(jq -r .flavor <<< "$request")
-  relock=$(jq -r .relock <<< "$request")
-  locks=$root/layers/locks/$flavor
+read_flavor() {
+  read_request
+  flavor=$(asked .flavor)
+  relock=$(asked .relock)
+  locks=$ROOT/layers/locks/$flavor
   # Only a name: it becomes part of paths.
   if [[ ! $flavor =~ ^[a-z0-9-]+$ ]] || [ ! -d "$locks" ]; then
     fail PREFETCH_FLAVOR "there are no locks of a flavor $flavor" "choose one of layers/layers.json's flavors" \
-      "$flavor" "$(cd "$root/layers/locks" && echo *)"
+      "$flavor" "$(cd "$ROOT/layers/locks" && echo *)"
   fi
   system=$(uname -m)-linux
 }
 
 # The roots keep a garbage collection from what only a download could bring back.
 pin() {
-  local roots=$state/roots/prefetch entry
+  local roots=$STATE/roots/prefetch entry
   all_files "$@" | with_paths > "$work/all"
   entry=$(missing < "$work/all" | jq -r .file | head -n 3)
   [ -z "$entry" ] || fail PREFETCH_STORE "the store lacks files that were just added" "$again" "missing: ${entry//$'\n'/, }"
@@ -174,8 +170,8 @@ main() {
   export NIX_CONFIG="${NIX_CONFIG:-}"$'\n'"extra-experimental-features = nix-command"
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  read_request
-  mkdir -p "$downloads" "$state"
+  read_flavor
+  mkdir -p "$downloads" "$STATE"
   # Checkouts may share the folder.
   exec 9> "$downloads/.lock"
   flock 9

@@ -87,6 +87,18 @@ check_store() {
   if [ "$trusted" = no ]; then untrusted "$trusted"; return 1; fi
 }
 
+# check_sandbox: a build that cannot succeed, since only why it fails matters: for want of a builder, or of a sandbox?
+check_sandbox() {
+  local text
+  if text=$(nix build --no-link --impure --expr \
+    'derivation { name = "sandbox-probe"; system = builtins.currentSystem; builder = "/no/builder"; }' 2>&1); then return 0; fi
+  case $text in *'kernel namespaces'*) ;; *) return 0 ;; esac
+  problem SETUP_NIX_SANDBOX "this machine does not let Nix build in a sandbox" \
+    "in a container: start it with --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined; on a host: sudo sysctl user.max_user_namespaces=10000 (and kernel.unprivileged_userns_clone=1 where there is such a setting)" \
+    "$(grep -m 1 -o 'this system does not support.*' <<<"$text")" "user, mount and network namespaces"
+  return 1
+}
+
 setup_nix() {
   have_nix=no
   if ! choose_nix; then nix_missing; return 0; fi
@@ -98,5 +110,5 @@ setup_nix() {
 # Runs after env.sh has been read: the store is asked with the very settings that builds get.
 setup_store() {
   [ "$have_nix" = yes ] || return 0
-  check_store || have_nix=no
+  if ! check_store || ! check_sandbox; then have_nix=no; fi
 }

@@ -11,7 +11,7 @@ npm_ci() {
   if (cd "$folder" && PATH=$system_path npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@") >"$log" 2>&1; then
     return 0
   fi
-  problem SETUP_NPM_FAILED "npm ci failed in $folder: $(tail -n 3 "$log" | tr '\n' ' ')" \
+  problem SETUP_NPM_FAILED "npm ci failed in $folder: $(head -n 3 "$log" | tr '\n' ' ')" \
     "check npm's registry setting and the network, then run set-up again" "$log"
   return 1
 }
@@ -44,14 +44,14 @@ install_own_node() {
 }
 
 setup_node() {
-  local file version state=found
+  local file version='' state=found
   if file=$(system_tool node) && version=$("$file" --version) && at_least "$version" "$node_min"; then
     unlink_own node
     row node "${version#v}" "$file" found
     return 0
   fi
   if ! cmp -s "$root/infra/setup/node/package-lock.json" "$local_dir/node/package-lock.json" || ! [ -x "$(own_node)" ]; then
-    install_own_node || { row node "${version:--}" - "missing (>= $node_min)"; return 0; }
+    install_own_node || { row node "${version#v}" - "missing (>= $node_min)"; return 0; }
     state=installed
   fi
   file=$(own_node)

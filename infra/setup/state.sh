@@ -86,7 +86,7 @@ setup_stack() {
 setup_downloads() {
   local answer present downloaded bytes names state=found
   [ "$have_nix" = yes ] || return 0
-  if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<'{"flavor":"sample","relock":true}') ||
+  if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<'{"protocol":1,"flavor":"sample","relock":true}') ||
     ! read -r present downloaded bytes names < <(jq -er '"\(.present) \(.downloaded) \(.bytes) \([.relocked[].name] | join(" "))"' <<<"$answer"); then
     row "layers' files" - /nix/store missing
     problem SETUP_DOWNLOADS_FAILED "not every file that the layers are made of could be fetched" \

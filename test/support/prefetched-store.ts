@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { protocol } from "../../infra/request.ts";
 import { CHECKOUT, projectFiles } from "./checkout.ts";
 import { using } from "./cleanup.ts";
 import { run } from "./process.ts";
@@ -39,7 +40,7 @@ async function keepFiles(sandbox: Sandbox, flavor: string, target: string): Prom
 async function prefetch(sandbox: Sandbox, flavor: string, target: string): Promise<void> {
   await mkdir(downloads(), { recursive: true });
   const { stdout } = await sandbox.run("bash", ["infra/hosts/prefetch.sh"], {
-    input: JSON.stringify({ flavor, relock: true }),
+    input: JSON.stringify({ protocol, flavor, relock: true }),
     // How this machine reaches its package indexes may be written in its user's home.
     env: { HOME: process.env.HOME ?? "/root" },
     timeout: 30 * 60_000,
