@@ -26,7 +26,7 @@ const graphSchema = z.strictObject({
 
 export type Layer = z.output<typeof layerSchema>;
 
-/** The layer graph, checked; layers stand after all they are `on` or `after`. */
+/** The layer graph, checked; each layer stands behind all it is `on` or `after`. */
 export type LayerGraph = z.output<typeof graphSchema>;
 
 /** Parses and checks layers.json; throws one FaultError with everything that is wrong. */
@@ -40,7 +40,8 @@ export function parseLayerGraph(text: string): LayerGraph {
   const graph = result.data;
   const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph)];
   throwFaults(faults.length > 0 ? faults : cycleFaults(graph));
-  return { ...graph, layers: topological(graph.layers) };
+  throwFaults(orderFaults(graph));
+  return graph;
 }
 
 function parseJson(text: string): unknown {
@@ -93,37 +94,36 @@ function inputFaults({ shared, layers }: LayerGraph): Fault[] {
 }
 
 function cycleFaults({ layers }: LayerGraph): Fault[] {
-  const left = new Set(layers.map(({ attr }) => attr));
-  topological(layers).forEach(({ attr }) => left.delete(attr));
+  const left = new Map(layers.map((layer) => [layer.attr, layer]));
+  // Takes away what waits for nothing that is left, until nothing more can be taken.
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const { attr, on, after } of left.values()) if (![...on, ...after].some((name) => left.has(name))) left.delete(attr);
+  }
   if (left.size === 0) return [];
-  return [{ code: "GRAPH_CYCLE", where: "layers.json", problem: "these layers wait for each other", found: circle(layers, left).join(" -> "), expected: "a graph without circles" }];
+  return [{ code: "GRAPH_CYCLE", where: "layers.json", problem: "these layers wait for each other", found: circle(left).join(" -> "), expected: "a graph without circles" }];
 }
 
-/** One circle among the layers that no order could place. */
-function circle(layers: readonly Layer[], left: ReadonlySet<string>): string[] {
+/** One circle among layers that all wait for one of them. */
+function circle(left: ReadonlyMap<string, Layer>): string[] {
   const path: string[] = [];
-  let at = [...left][0] as string;
+  let [at = ""] = left.keys();
   while (!path.includes(at)) {
     path.push(at);
-    const layer = layers.find(({ attr }) => attr === at) as Layer;
-    at = [...layer.on, ...layer.after].find((name) => left.has(name)) as string;
+    const { on, after } = left.get(at) as Layer;
+    at = [...on, ...after].find((name) => left.has(name)) as string;
   }
   return [...path.slice(path.indexOf(at)), at];
 }
 
-/** Layers in the order of the file, but each after those it waits for; layers in or behind a circle are left out. */
-function topological(layers: readonly Layer[]): Layer[] {
-  const order: Layer[] = [];
-  const placed = new Set<string>();
-  for (let before = -1; before !== order.length; ) {
-    before = order.length;
-    for (const layer of layers) {
-      if (placed.has(layer.attr) || ![...layer.on, ...layer.after].every((name) => placed.has(name))) continue;
-      order.push(layer);
-      placed.add(layer.attr);
-    }
-  }
-  return order;
+/** The file's order is the image's: the lowest layer first. */
+function orderFaults({ layers }: LayerGraph): Fault[] {
+  const place = new Map(layers.map(({ attr }, at) => [attr, at]));
+  return layers.flatMap(({ attr, on, after }, at) =>
+    [...on, ...after]
+      .filter((name) => (place.get(name) as number) > at)
+      .map((name): Fault => ({ code: "GRAPH_ORDER", where: `layers.json: ${attr}`, problem: `${attr} stands before ${name}, for which it waits`, found: `layers[${at}] before layers[${place.get(name)}]`, expected: "lower layers first" })),
+  );
 }
 
 /** A layer and all layers it is `on`, transitively, lowest first: what its image holds and its Nix code may evaluate. */

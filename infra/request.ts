@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { BinaryCacheConfig, Config, RegistryConfig } from "./config.ts";
 import { type BuildSettings, fingerprintImage, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
@@ -25,23 +26,18 @@ type Words = { readonly [key: string]: string };
 
 /**
  * The request of build-layer.sh, and the key of the layer's command: equal text, nothing runs. Nothing in it varies by itself.
- * `inputs` are the layer's own files, `below` those that only the layers it is `on` read: the script checks and copies both,
- * and builds from the copy. `graph` becomes the copy's layers.json.
+ * `inputs` are the layer's own files. `below` stands for the files that only the layers it is `on` read, `graph` for its part
+ * of layers.json: one word each, since `on` says already which layer below has changed. The script checks all three.
  */
 export function layerRequest(plan: Plan, layer: Layer): string {
   const own = plan.inputs.get(layer.attr) ?? {};
   const closure = onClosure(plan.graph, layer.attr);
   return canonicalJson({
-    protocol,
-    ...plan.settings,
+    ...commonRequest(plan, closure, own),
     layer: layer.attr,
     fingerprint: short(plan.fingerprints.get(layer.attr) as string),
     inputs: shortened(own),
-    below: filesOf(plan, closure, own),
     on: keysOf(plan, layer.on),
-    graph: reduced(plan.graph, plan.settings.flavor, closure),
-    cache: cacheRequest(plan.config.binaryCache),
-    substituters: plan.config.substituters,
   });
 }
 
@@ -49,16 +45,23 @@ export function layerRequest(plan: Plan, layer: Layer): string {
 export function publishRequest(plan: Plan): string {
   const layers = imageLayers(plan.graph);
   return canonicalJson({
-    protocol,
-    ...plan.settings,
+    ...commonRequest(plan, layers, {}),
     tag: imageTag(plan),
     layers: keysOf(plan, layers.map(({ attr }) => attr)),
-    below: filesOf(plan, layers, {}),
-    graph: reduced(plan.graph, plan.settings.flavor, layers),
-    cache: cacheRequest(plan.config.binaryCache),
-    substituters: plan.config.substituters,
     registry: registryRequest(plan.config.registry),
   });
+}
+
+/** What both have: settings, cache, and the sources that Nix may evaluate for `layers`, beside the files listed one by one. */
+function commonRequest(plan: Plan, layers: readonly Layer[], listed: Words): { readonly [key: string]: Json } {
+  return {
+    protocol,
+    ...plan.settings,
+    below: digest(lines(filesOf(plan, layers, listed))),
+    graph: digest(canonicalJson(reduced(plan.graph, plan.settings.flavor, layers))),
+    cache: cacheRequest(plan.config.binaryCache),
+    substituters: plan.config.substituters,
+  };
 }
 
 /** The image's tag: its fingerprint. */
@@ -105,8 +108,20 @@ function filesOf(plan: Plan, layers: readonly Layer[], without: Words): Words {
   return shortened(Object.fromEntries(Object.entries(files).filter(([file]) => !(file in without))));
 }
 
+/** A line `path digest` for each file, as the script writes it. */
+function lines(files: Words): string {
+  return Object.entries(files)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([file, word]) => `${file} ${word}\n`)
+    .join("");
+}
+
 /** layers.json as the checked copy gets it: only what the asked layer may evaluate; `after` names layers outside the copy. */
 function reduced(graph: LayerGraph, flavor: string, layers: readonly Layer[]): Json {
   const packageSet = graph.flavors[flavor]?.packageSet ?? "";
   return { flavors: { [flavor]: { packageSet } }, shared: graph.shared, layers: layers.map((layer) => ({ ...layer, after: [] })) };
+}
+
+function digest(text: string): string {
+  return short(hash("sha256", text, "hex"));
 }

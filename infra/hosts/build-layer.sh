@@ -27,12 +27,12 @@ if ! flock --nonblock 9; then
   flock 9
 fi
 log=$STATE/logs/$layer/$(date -u +%Y%m%dT%H%M%SZ)-$fingerprint.log
-copy_sources "$WORK/source"
+copy_sources "$WORK/source" "$layer"
 nix_options
 
 attr=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression).$layer
 installables=("$attr")
-has_blob=$(jq --arg layer "$layer" '.graph.layers[] | select(.attr == $layer) | .blob' <<<"$REQUEST")
+has_blob=$(jq --arg layer "$layer" '.layers[] | select(.attr == $layer) | .blob' "$WORK/source/layers.json")
 [ "$has_blob" = false ] || installables+=("$attr.blob")
 
 say "$layer: building (log: $log)"

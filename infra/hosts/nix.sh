@@ -33,7 +33,7 @@ nix_build() {
   # Neither may hold the lock, and both end with the build: a killed script leaves them behind.
   tail --pid="$build" -n 0 -f -- "$log" 9>&- > >(
     exec 9>&-
-    tr '\r' '\n' | cut -b 1-1000 | grep --line-buffered -E "^(building|copying path) '|^(error|warning):" >&2
+    stdbuf -oL tr '\r' '\n' | stdbuf -oL cut -b 1-1000 | grep --line-buffered -E "^(building|copying path) '|^(error|warning):" >&2
   ) &
   follow=$!
   wait "$build" || status=$?

@@ -74,7 +74,8 @@ export interface Summary {
 function published(run: ResourceRun | undefined, image: ImageAnswer): string {
   if (run?.op === "same") return "unchanged";
   if (image.status === "already published") return "already published";
-  return `sent ${humanSize(image.sentBytes)}, ${humanSize(image.skippedBytes)} were there`;
+  const skipped = image.skippedBytes === 0 ? "" : `, ${humanSize(image.skippedBytes)} were there`;
+  return `sent ${humanSize(image.sentBytes)}${skipped}`;
 }
 
 export function summaryText(summary: Summary, style: Style): string {
