@@ -41,7 +41,7 @@ async function recorded(sandbox: Sandbox, layer: string): Promise<string | undef
 
 async function assertFailure(sandbox: Sandbox, update: Update): Promise<void> {
   assert.equal(update.result, "failed");
-  assert.equal(update.process.code, 255, "pulumi's exit code");
+  assert.equal(update.process.code, 1, "pulumi's exit code");
   const failed = [...update.resources.values()].filter((each) => each.failed).map(({ name }) => name);
   assert.deepEqual(failed, ["comfyui-layer4-deps"]);
 

@@ -5,9 +5,7 @@ import { test } from "node:test";
 import { Docker } from "../support/docker.ts";
 import { destroy, preview, stackOutput, up } from "../support/pulumi.ts";
 import { overlapped } from "../support/pulumi-events.ts";
-import { prefetchedStore } from "../support/prefetched-store.ts";
-import { Sandbox } from "../support/sandbox.ts";
-import { warmSandbox } from "../support/warm.ts";
+import { firstUp, warmSandbox } from "../support/warm.ts";
 import { outputs } from "../support/outputs.ts";
 import { freePort } from "../support/ports.ts";
 
@@ -15,8 +13,8 @@ const LAYERS = ["layer0-base", "layer1-python", "layer2-wheels", "layer3-pytorch
 const ALL = ["comfyui-cache", "comfyui-host", ...LAYERS.map((attr) => `comfyui-${attr}`), "comfyui-publish-image"].sort();
 
 test("a first up builds seven layers on a store that has only the prefetched files, and publishes", async (t) => {
-  await using sandbox = await Sandbox.create({ store: await prefetchedStore() });
-  const update = await up(sandbox, { timeout: 20 * 60_000 });
+  const { update } = await firstUp();
+  await using sandbox = await warmSandbox();
   assert.deepEqual(update.ran, ALL);
   const { layers, image, cache } = await outputs(sandbox);
   assert.deepEqual(Object.keys(layers).sort(), LAYERS);
@@ -53,8 +51,8 @@ test("the image runs in Docker, read-only and as a plain user, and answers", asy
   await using docker = await Docker.start();
   const { stdout } = await sandbox.run("nix", ["run", "path:./layers#load"], { env: docker.env });
   const reference = stdout.trim().split("\n").at(-1) as string;
-  const locked = JSON.parse(readFileSync(sandbox.host("layers/locks/sample/layer3-pytorch.json"), "utf8")) as { packages: { name: string; version: string }[] };
-  const numpy = locked.packages.find(({ name }) => name === "numpy")?.version;
+  const locked = JSON.parse(readFileSync(sandbox.host("layers/locks/sample/layer3-pytorch.json"), "utf8")) as { files: { name: string; version: string }[] };
+  const numpy = locked.files.find(({ name }) => name === "numpy")?.version;
   await t.test("layer 3's library imports with the locked version", async () => {
     const run = await docker.run(["run", "--rm", "--read-only", "--network=none", reference, "python", "-c", "import numpy, os; print(numpy.__version__, os.getuid())"]);
     assert.equal(run.stdout.trim(), `${numpy} 1000`);
