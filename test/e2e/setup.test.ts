@@ -158,7 +158,7 @@ test("as an unprivileged user on a machine that lacks several things: all are na
 
 test("a daemon that does not trust the user: the line to add, and nothing is built; with the line, set-up ends well", async () => {
   await ownedBy(NOBODY, async () => {
-    const options = (socket: string) => ({ user: NOBODY, env: { HOME: copy, NIX_DAEMON_SOCKET_PATH: socket, COMFYUI_DOWNLOADS: join(copy, ".local/downloads") } });
+    const options = (socket: string) => ({ user: NOBODY, env: { HOME: copy, TMPDIR: "/tmp", NIX_DAEMON_SOCKET_PATH: socket, COMFYUI_DOWNLOADS: join(copy, ".local/downloads") } });
     await withDaemon("", async (socket) => {
       const { code, stderr } = await setUp({ ...options(socket), allowFailure: true });
       assert.notEqual(code, 0);
