@@ -1,0 +1,131 @@
+/** Publishing to a real registry: what is sent, and whether others can read it. */
+import assert from "node:assert/strict";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Docker, type DockerKind } from "../support/docker.ts";
+import { recordedCommand, runScript } from "../support/host-scripts.ts";
+import { outputs } from "../support/outputs.ts";
+import { up } from "../support/pulumi.ts";
+import { Registry } from "../support/registry.ts";
+import type { Sandbox } from "../support/sandbox.ts";
+import { configure } from "../support/stack-config.ts";
+import { warmSandbox } from "../support/warm.ts";
+
+const registryConfig = (registry: Registry) => ({ kind: "registry", repository: `${registry.address}/comfyui`, tls: false });
+const tagOf = async (sandbox: Sandbox) => (await outputs(sandbox)).image.tag;
+
+/** A layer-6 edit that reaches the image. */
+function edit(sandbox: Sandbox): void {
+  appendFileSync(sandbox.host("layers/layer6-app/app/page.html"), "<!-- an edit -->\n");
+}
+
+test("zstd: bytes, requests, and the engines that read it", async (t) => {
+  await using sandbox = await warmSandbox();
+  await using registry = await Registry.start();
+  configure(sandbox, { registry: registryConfig(registry) });
+
+  await t.test("another registry runs the publish and no layer; everything is sent", async () => {
+    const update = await up(sandbox);
+    assert.deepEqual(update.ran, ["comfyui-host", "comfyui-publish-image"]);
+    const { image } = await outputs(sandbox);
+    assert.equal(image.status, "published");
+    assert.equal(image.reference, `docker://${registry.address}/comfyui:${image.tag}`);
+    assert.deepEqual([image.sentBytes, image.skippedBytes], [image.size, 0]);
+    assert.equal((await registry.received()).total, image.size);
+  });
+
+  await t.test("an edit of layer 6 sends layer 6's blob, the config and the manifest, by the registry's own access log", async () => {
+    const mark = registry.requests().length;
+    edit(sandbox);
+    await up(sandbox);
+    const { image, layers } = await outputs(sandbox);
+    const received = await registry.received(mark);
+    const manifest = JSON.parse((await sandbox.run("skopeo", ["inspect", "--raw", "--tls-verify=false", image.reference])).stdout) as { config: { digest: string } };
+    assert.deepEqual(received.blobs.map(({ digest }) => digest).sort(), [layers["layer6-app"]?.blob?.digest, manifest.config.digest].sort());
+    assert.deepEqual(received.manifests.map(({ digest }) => digest), [image.digest]);
+    assert.equal(received.total, image.sentBytes);
+    assert.equal(image.sentBytes + image.skippedBytes, image.size);
+    t.diagnostic(`sent ${image.sentBytes} of ${image.size} bytes, in ${registry.requests().length - mark} requests`);
+  });
+
+  await t.test("a publish of what is there sends nothing", async () => {
+    const mark = registry.requests().length;
+    const { stdin } = await recordedCommand(sandbox, "comfyui-publish-image");
+    const { stdout } = await runScript(sandbox, "publish-image", stdin);
+    const answer = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual([answer["status"], answer["sentBytes"]], ["already published", 0]);
+    assert.equal((await registry.received(mark)).total, 0);
+    const requests = registry.requests().length - mark;
+    t.diagnostic(`${requests} requests where there is nothing to publish`);
+    assert.ok(requests <= 10, `${requests} requests`);
+  });
+
+  await t.test("skopeo reads it back with the same digest", async () => {
+    const { image } = await outputs(sandbox);
+    const { stdout } = await sandbox.run("skopeo", ["inspect", "--tls-verify=false", image.reference]);
+    const inspected = JSON.parse(stdout) as { Digest: string; Layers: string[] };
+    assert.equal(inspected.Digest, image.digest);
+    assert.equal(inspected.Layers.length, 6);
+  });
+
+  await t.test("Docker 23 or newer pulls and runs it", () => pullAndRun("newer", registry, sandbox));
+});
+
+test("gzip: Docker 20.10 pulls and runs it, umoci unpacks it", async (t) => {
+  await using sandbox = await warmSandbox();
+  await using registry = await Registry.start();
+  configure(sandbox, { compression: { kind: "gzip" }, registry: registryConfig(registry) });
+  await up(sandbox);
+  const { image, layers } = await outputs(sandbox);
+  assert.ok(Object.values(layers).every(({ blob }) => blob === null || blob.mediaType.endsWith("tar+gzip")));
+
+  await t.test("Docker 20.10", () => pullAndRun("installed", registry, sandbox));
+  await t.test("umoci", async () => {
+    const layout = `${sandbox.at}/tmp/layout`;
+    await sandbox.run("skopeo", ["--insecure-policy", "copy", "--src-tls-verify=false", image.reference, `oci:${layout}:image`]);
+    await sandbox.run("umoci", ["unpack", "--image", `${layout}:image`, `${sandbox.at}/tmp/bundle`]);
+    const passwd = readFileSync(sandbox.host(`${sandbox.at}/tmp/bundle/rootfs/etc/passwd`), "utf8");
+    assert.match(passwd, /^\w+:x:1000:1000:/m);
+    assert.ok(existsSync(sandbox.host(`${sandbox.at}/tmp/bundle/rootfs${layers["layer6-app"]?.storePath}/bin/comfyui`)));
+  });
+});
+
+test("PUBLISH_TAG_TAKEN: an equal tag with another digest is an error that names both, and nothing is sent", async () => {
+  await using sandbox = await warmSandbox();
+  await using registry = await Registry.start();
+  configure(sandbox, { registry: registryConfig(registry) });
+  await up(sandbox);
+  const { image } = await outputs(sandbox);
+  edit(sandbox);
+  await up(sandbox);
+  const other = (await outputs(sandbox)).image;
+  // The new content under the tag of the old: what a tag that somebody else pushed to looks like.
+  const request = (await recordedCommand(sandbox, "comfyui-publish-image")).stdin.replaceAll(other.tag, image.tag);
+  const mark = registry.requests().length;
+  const { code, stderr } = await runScript(sandbox, "publish-image", request, { allowFailure: true });
+  assert.equal(code, 1);
+  assert.match(stderr, /^error\[PUBLISH_TAG_TAKEN\]: the registry has another image under docker:\/\//m);
+  assert.ok(stderr.includes(`found:    ${image.digest}`) && stderr.includes(`expected: ${other.digest}`), stderr);
+  assert.equal((await registry.received(mark)).total, 0);
+});
+
+test("an OCI directory gets only the blobs it lacks", async () => {
+  await using sandbox = await warmSandbox();
+  const before = (await outputs(sandbox)).image;
+  edit(sandbox);
+  await up(sandbox);
+  const { image, layers } = await outputs(sandbox);
+  const blob = layers["layer6-app"]?.blob?.size ?? 0;
+  assert.ok(image.sentBytes > blob && image.sentBytes < blob + 20_000, `${image.sentBytes} bytes for a blob of ${blob}`);
+  const index = JSON.parse(readFileSync(sandbox.host(".local/images/index.json"), "utf8")) as { manifests: { digest: string }[] };
+  assert.deepEqual(index.manifests.map(({ digest }) => digest).sort(), [before.digest, image.digest].sort(), "the image before stays");
+});
+
+/** Pulls what is published and runs it: read-only, without a network. */
+async function pullAndRun(kind: DockerKind, registry: Registry, sandbox: Sandbox): Promise<void> {
+  await using docker = await Docker.start(kind);
+  const reference = `${registry.address}/comfyui:${await tagOf(sandbox)}`;
+  await docker.run(["pull", "--quiet", reference]);
+  const { stdout } = await docker.run(["run", "--rm", "--read-only", "--network=none", reference, "python", "-c", "import numpy, numexpr, PIL; print('all there')"]);
+  assert.equal(stdout.trim(), "all there");
+}
