@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { FileDigest, LayerInputs } from "./input-files.ts";
-import type { Layer, LayerGraph } from "./layer-graph.ts";
+import { type Layer, type LayerGraph, onClosure } from "./layer-graph.ts";
 
 /** What beside its files decides a layer's content. */
 export interface BuildSettings {
@@ -21,13 +21,14 @@ export function short(digest: string): string {
 
 /**
  * A Merkle key for each layer: its own entry of layers.json, its input files (bytes and executable bit), the settings, and
- * the keys of the layers it is `on`. Two equal keys mean the same derivations; no Nix, no network, no clock is asked.
+ * the keys of the layers below it, in the image's order: of two layers that bring the same program the upper one wins.
+ * Two equal keys mean the same derivations; no Nix, no network, no clock is asked.
  */
 export function fingerprintLayers(graph: LayerGraph, inputs: LayerInputs, settings: BuildSettings): Fingerprints {
   const keys = new Map<string, string>();
   for (const layer of graph.layers) {
-    const on = Object.fromEntries(layer.on.map((name) => [name, keys.get(name) as string]));
-    keys.set(layer.attr, digest({ ...layerContent(graph, layer, inputs.get(layer.attr) ?? {}, settings), on }));
+    const below = onClosure(graph, layer.attr).flatMap(({ attr }) => (attr === layer.attr ? [] : [[attr, keys.get(attr) as string]]));
+    keys.set(layer.attr, digest({ ...layerContent(graph, layer, inputs.get(layer.attr) ?? {}, settings), below }));
   }
   return keys;
 }

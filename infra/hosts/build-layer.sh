@@ -17,8 +17,7 @@ fingerprint=$(asked .fingerprint)
 [ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
 
 WORK=$STATE/work/$layer
-record=$STATE/records/$layer/$fingerprint.json
-mkdir -p "$WORK" "$STATE"/{locks,roots/layers} "$STATE/logs/$layer" "$(dirname -- "$record")"
+mkdir -p "$WORK" "$STATE"/{locks,roots/layers} "$STATE"/{logs,records}/"$layer"
 
 started=$(date -u +%s.%N)
 exec 9>"$STATE/locks/$layer.lock"
@@ -53,6 +52,8 @@ say "$layer: copying to the cache"
 cache_push "$log" "${drvs[@]}"
 cache_verify "${outs[@]}"
 
+# By what was built, not by the key: an edited comment is another key for the same thing.
+record=$STATE/records/$layer/$(printf '%s\n' "${outs[@]}" | word).json
 blob=null
 [ "$has_blob" = false ] || blob=$(jq -c '{mediaType, digest, diffId, size}' "${outs[1]}/blob.json")
 known=null

@@ -48,16 +48,19 @@ why() {
   tr '\r' '\n' <"$1" | cut -b 1-500 | grep -v -E '^(copying path|building|evaluating|querying|checking| *$)' | tail -n "${2:-12}"
 }
 
-# cache_push DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output
+# cache_push LOG DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output
 # that was there to build them, unless a substituter offers it: without those an edit on a fresh host builds the tools too.
 cache_push() {
-  local cache list log=$1
+  local cache list all log=$1
   shift
   cache=$(cache_folder)
+  all=$(nix-store --query --requisites --include-outputs "$@" | grep -v '\.drv$')
   list=$(mktemp -- "$WORK/push.XXXXXX")
   [ -s "$KEYS/cache.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $KEYS/cache.secret" \
     "restore it from its backup; where there is none, 'pulumi up --replace' of comfyui-cache makes a new key, and the cache is to be emptied"
-  nix-store --query --requisites --include-outputs "$@" | grep -v '\.drv$' | not_offered >"$list"
+  # Those outputs that are there: of the image's two, a cache may have handed over one.
+  nix-store --query --outputs "$@" | grep -F -x -f <(printf '%s\n' "$all") >"$list"
+  not_offered <<<"$all" >>"$list"
   nix copy --stdin --to "file://$(in_url "$cache")?secret-key=$(in_url "$KEYS/cache.secret")&compression=zstd&parallel-compression=true" \
     <"$list" >>"$log" 2>&1 ||
     fail CACHE_PUSH_FAILED "could not copy to the cache in $cache: $(why "$log" 3)" "see that the folder can be written and the disk is not full, then run 'pulumi up' again"
@@ -74,7 +77,7 @@ not_offered() {
       jq -r 'if type == "array" then map(select(.valid // true) | .path) else to_entries | map(select(.value != null) | .key) end | .[]')
     paths=$(comm -23 <(LC_ALL=C sort <<<"$paths") <(LC_ALL=C sort <<<"$known"))
   done < <(jq -r '.substituters[].url' <<<"$REQUEST")
-  printf '%s\n' "$paths"
+  [ -z "$paths" ] || printf '%s\n' "$paths"
 }
 
 # cache_verify PATH...: a push without a valid signature is refused only where it is used; so ask now.

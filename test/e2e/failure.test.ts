@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { setCheck } from "../support/layer-edits.ts";
 import { outputs } from "../support/outputs.ts";
 import { preview, up, type Update } from "../support/pulumi.ts";
 import type { Sandbox } from "../support/sandbox.ts";
@@ -9,19 +10,12 @@ import { warmSandbox } from "../support/warm.ts";
 
 const REASON = "the reason why this layer cannot be built";
 
-/** Gives a layer's module a check, which runs at the end of its build: another derivation, built in seconds. */
-function setCheck(sandbox: Sandbox, layer: string, check: string): void {
-  const file = sandbox.host(`layers/${layer}/default.nix`);
-  const text = readFileSync(file, "utf8").replace(/\n {2}check = .*\n/, "\n");
-  writeFileSync(file, text.replace(/\}\n$/, `  check = ''${check}'';\n}\n`));
-}
-
 const FAILING = `for line in 1 2 3; do echo "before the end $line" >&2; done; echo "${REASON}" >&2; exit 3`;
 
 /** The error that the failed layer's command ended with, as a person reads it. */
 function errorOf(update: Update, resource: string): string {
-  const said = update.diagnostics.filter((each) => each.resource === resource && each.message.includes("error["));
-  assert.equal(said.length, 1, `one error of ${resource}: ${JSON.stringify(update.diagnostics)}`);
+  const said = update.diagnostics.filter((each) => each.resource === resource && each.severity === "error");
+  assert.equal(said.length, 1, `errors of ${resource}`);
   return said[0]?.message ?? "";
 }
 
@@ -55,8 +49,8 @@ async function assertFailure(sandbox: Sandbox, update: Update): Promise<void> {
 test("a layer that does not build names itself, the reason and its log; what does not depend on it runs; up goes on from there", async (t) => {
   await using sandbox = await warmSandbox();
   const before = { records: records(sandbox, "layer4-deps"), request: await recorded(sandbox, "layer4-deps"), image: (await outputs(sandbox)).image };
-  setCheck(sandbox, "layer3-pytorch", "true");
-  setCheck(sandbox, "layer4-deps", FAILING);
+  setCheck(sandbox.host("layers"), "layer3-pytorch", "true");
+  setCheck(sandbox.host("layers"), "layer4-deps", FAILING);
 
   await t.test("the failing up", async () => {
     const update = await up(sandbox, { allowFailure: true });
@@ -82,7 +76,7 @@ test("a layer that does not build names itself, the reason and its log; what doe
 
   await t.test("after the fix only what is left runs", async () => {
     const left = ["comfyui-layer4-deps", "comfyui-layer6-app", "comfyui-publish-image"];
-    setCheck(sandbox, "layer4-deps", "true");
+    setCheck(sandbox.host("layers"), "layer4-deps", "true");
     assert.deepEqual([...(await preview(sandbox)).rows.keys()].sort(), left);
     const update = await up(sandbox);
     assert.deepEqual([update.ran, update.process.code], [left, 0]);
@@ -95,15 +89,33 @@ test("a first up that fails keeps what it finished: the next one makes only the 
   await using sandbox = await warmSandbox();
   // A new stack on a host that has all but one layer already, so that it takes seconds.
   rmSync(sandbox.host(".local/backend/.pulumi"), { recursive: true });
-  setCheck(sandbox, "layer4-deps", FAILING);
+  setCheck(sandbox.host("layers"), "layer4-deps", FAILING);
   const failing = await up(sandbox, { allowFailure: true });
   await assertFailure(sandbox, failing);
   assert.equal(await recorded(sandbox, "layer4-deps"), undefined);
 
-  setCheck(sandbox, "layer4-deps", "true");
+  setCheck(sandbox.host("layers"), "layer4-deps", "true");
   const update = await up(sandbox);
   assert.deepEqual(update.ran, ["comfyui-layer4-deps", "comfyui-layer6-app", "comfyui-publish-image"]);
   const { layers } = await outputs(sandbox);
   const reused = Object.entries(layers).filter(([, each]) => each.reused).map(([attr]) => attr);
   assert.deepEqual(reused.sort(), ["layer0-base", "layer1-python", "layer2-wheels", "layer3-pytorch", "layer5-perf"]);
+});
+
+test("a store path that two layers bring fails the image, naming the path, both layers and the remedy", async () => {
+  await using sandbox = await warmSandbox();
+  const published = readFileSync(sandbox.host(".local/images/index.json"), "utf8");
+  const common = 'files."share/common" = pkgs.writeText "brought-by-two" "the same text in both";';
+  for (const layer of ["layer4-deps", "layer5-perf"]) {
+    const file = sandbox.host(`layers/${layer}/default.nix`);
+    const text = readFileSync(file, "utf8").replace("{ files, ", "{ files, pkgs, ");
+    writeFileSync(file, text.replace(/\}\n$/, `  ${common}\n}\n`));
+  }
+  const update = await up(sandbox, { allowFailure: true });
+  assert.deepEqual(update.ran, ["comfyui-layer4-deps", "comfyui-layer5-perf", "comfyui-layer6-app", "comfyui-publish-image"]);
+  const error = errorOf(update, "comfyui-publish-image");
+  assert.match(error, /error\[LAYER_BUILD_FAILED\]: the image could not be put together \(log: [^)]+\)/);
+  assert.match(error, /\/nix\/store\/[a-z0-9]{32}-brought-by-two\n.*is in layer4-deps and in layer5-perf/);
+  assert.match(error, /fix: hoist what brings the path into a layer that both are on/);
+  assert.equal(readFileSync(sandbox.host(".local/images/index.json"), "utf8"), published);
 });

@@ -1,0 +1,94 @@
+/** The binary cache's promises: with it an empty Nix store builds nothing twice, and nothing comes in without a valid signature. */
+import assert from "node:assert/strict";
+import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { z } from "zod";
+import { layerAnswer, parseAnswer } from "../../infra/answers.ts";
+import { builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
+import { outputs } from "../support/outputs.ts";
+import { up } from "../support/pulumi.ts";
+import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
+import { warmSandbox } from "../support/warm.ts";
+
+/** A machine that has the cache and its key, but no Nix store and no Pulumi state. */
+async function forget(sandbox: Sandbox): Promise<void> {
+  await sandbox.wipeStore(EMPTY_STORE);
+  for (const folder of [".local/backend/.pulumi", ".local/host"]) rmSync(sandbox.host(folder), { recursive: true });
+}
+
+/** All derivations that these two of layer 6 need, themselves included. */
+async function derivationsOfLayer6(sandbox: Sandbox): Promise<Set<string>> {
+  const attr = "path:./layers#legacyPackages.x86_64-linux.sample.zstd.layer6-app";
+  const script = `for each in ${attr} ${attr}.blob; do nix-store --query --requisites "$(nix eval --raw "$each.drvPath")"; done`;
+  const { stdout } = await sandbox.bash(script);
+  return new Set(stdout.split("\n").filter((path) => path.endsWith(".drv")));
+}
+
+test("with a wiped store and a new state, all layers come from the cache: nothing is built", async () => {
+  await using sandbox = await warmSandbox();
+  const before = await outputs(sandbox);
+  await forget(sandbox);
+  const update = await up(sandbox);
+  assert.equal(update.ran.length, 10, "every command ran");
+  const { layers, image } = await outputs(sandbox);
+  for (const [attr, { built, substituted, reused, storePath, blob }] of Object.entries(layers)) {
+    assert.deepEqual([built, reused], [0, false], attr);
+    assert.ok(substituted > 0, `${attr} came from the cache`);
+    assert.deepEqual({ storePath, blob }, { storePath: before.layers[attr]?.storePath, blob: before.layers[attr]?.blob });
+  }
+  assert.deepEqual(builtDerivations(newestLog(sandbox, "image")), []);
+  assert.deepEqual([image.digest, image.status, image.sentBytes], [before.image.digest, "already published", 0]);
+});
+
+test("with a wiped store, an edit of layer 6 builds what is layer 6's own, and nothing of the layers below or of their tools", async () => {
+  await using sandbox = await warmSandbox();
+  const before = await derivationsOfLayer6(sandbox);
+  await sandbox.wipeStore(EMPTY_STORE);
+  appendFileSync(sandbox.host("layers/layer6-app/app/main.py"), "# an edit\n");
+  const update = await up(sandbox);
+  assert.deepEqual(update.ran, ["comfyui-layer6-app", "comfyui-publish-image"]);
+
+  const built = builtDerivations(newestLog(sandbox, "layer6-app"));
+  const changed = [...(await derivationsOfLayer6(sandbox))].filter((path) => !before.has(path)).sort();
+  // A derivation's file is not built; what is, is one of these.
+  assert.deepEqual(built, changed);
+  assert.deepEqual(built.map(storeName).sort(), ["comfyui-launcher.drv", "comfyui-program.drv", "layer6-app-blob.drv", "layer6-app.drv"]);
+  assert.equal((await outputs(sandbox)).layers["layer6-app"]?.built, built.length);
+  assert.deepEqual(builtDerivations(newestLog(sandbox, "image")).map(storeName), ["comfyui-image.drv"]);
+});
+
+/** The cache's own file about a store path. */
+function narinfo(sandbox: Sandbox, path: string): string {
+  return sandbox.host(`.local/cache/${path.slice("/nix/store/".length).slice(0, 32)}.narinfo`);
+}
+
+function dropSignatures(file: string): void {
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^Sig: .*\n/gm, ""));
+}
+
+function flipOneBit(sandbox: Sandbox, path: string): void {
+  const [, url = ""] = /^URL: (.+)$/m.exec(readFileSync(narinfo(sandbox, path), "utf8")) ?? [];
+  const file = sandbox.host(`.local/cache/${url}`);
+  const content = readFileSync(file);
+  const middle = content.length >> 1;
+  content.writeUInt8(content.readUInt8(middle) ^ 1, middle);
+  writeFileSync(file, content);
+}
+
+async function signByAnother(sandbox: Sandbox, path: string): Promise<void> {
+  dropSignatures(narinfo(sandbox, path));
+  await sandbox.bash(
+    'nix key generate-secret --key-name other-1 > "$TMPDIR/key" && nix store sign --store "file://$PWD/.local/cache" --key-file "$TMPDIR/key" "$1"'.replace("$1", path),
+  );
+  assert.match(readFileSync(narinfo(sandbox, path), "utf8"), /^Sig: other-1:/m);
+}
+
+const LAYER = "layer5-perf";
+
+interface Damaged {
+  readonly sandbox: Sandbox;
+  /** The damaged path: the layer's contents or its blob. */
+  readonly path: string;
+  readonly answer: z.output<typeof layerAnswer>;
+}

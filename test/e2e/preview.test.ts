@@ -1,0 +1,109 @@
+/** What a preview says is what runs: for an edit of each layer, of what all share, and of what none reads. */
+import assert from "node:assert/strict";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
+import { CHECKOUT } from "../support/checkout.ts";
+import { outputs } from "../support/outputs.ts";
+import { preview, previewDiff, startUp, up } from "../support/pulumi.ts";
+import { changedFiles } from "../support/pulumi-preview.ts";
+import type { Sandbox } from "../support/sandbox.ts";
+import { warmSandbox } from "../support/warm.ts";
+
+const graph = parseLayerGraph(readFileSync(`${CHECKOUT}/layers/layers.json`, "utf8"));
+const PUBLISH = "comfyui-publish-image";
+
+/** The commands that an edit of one layer's own input has to run: the layer, all on it, and publish where it is a blob. */
+function expected(attr: string): string[] {
+  const dragged = graph.layers.filter((layer) => onClosure(graph, layer.attr).some((below) => below.attr === attr));
+  const publish = dragged.some(({ blob }) => blob) ? [PUBLISH] : [];
+  return [...dragged.map((layer) => `comfyui-${layer.attr}`), ...publish].sort();
+}
+
+/** One edit for each layer: of its code in Nix (a comment, so nothing is built again), and of content where that is quick. */
+const EDITS: Readonly<Record<string, readonly [file: string, text: string]>> = {
+  "layer0-base": ["layer0-base/default.nix", "# an edit\n"],
+  "layer1-python": ["locks/sample/layer1-python.json", "\n"],
+  "layer2-wheels": ["layer2-wheels/default.nix", "# an edit\n"],
+  "layer3-pytorch": ["layer3-pytorch/default.nix", "# an edit\n"],
+  "layer4-deps": ["layer4-deps/default.nix", "# an edit\n"],
+  "layer5-perf": ["layer5-perf/default.nix", "# an edit\n"],
+  "layer6-app": ["layer6-app/app/page.html", "<!-- an edit -->\n"],
+};
+
+function edit(sandbox: Sandbox, file: string, text: string): void {
+  appendFileSync(sandbox.host(`layers/${file}`), text);
+}
+
+test("an edit of any layer: the preview shows that layer, those on it, and publish; names the file; up runs exactly these", async (t) => {
+  await using sandbox = await warmSandbox();
+  assert.deepEqual(Object.keys(EDITS), graph.layers.map(({ attr }) => attr));
+  for (const [attr, [file, text]] of Object.entries(EDITS)) {
+    await t.test(`${attr}: ${file}`, async () => {
+      edit(sandbox, file, text);
+      const { rows } = await preview(sandbox);
+      assert.deepEqual([...rows.keys()].sort(), expected(attr));
+      assert.deepEqual(new Set([...rows.values()].map(({ op }) => op)), new Set(["update"]));
+      // A lock is an input of layer 2 as well as of the layer that installs from it; here each file is one layer's own.
+      assert.deepEqual(changedFiles(rows.get(`comfyui-${attr}`)), [file]);
+      for (const [name, row] of rows) {
+        const why = row.changes.map(({ path }) => path.join("/")).filter((path) => /^(inputs|on|layers)\//.test(path));
+        const known = name === PUBLISH ? /^layers\// : /^on\//;
+        if (name !== `comfyui-${attr}`) assert.ok(why.length > 0 && why.every((path) => known.test(path)), `${name}: ${why.join(", ")}`);
+      }
+      const update = await up(sandbox);
+      assert.deepEqual(update.ran, expected(attr));
+    });
+  }
+  await t.test("what changed nothing in Nix was not built again; what did, was built, and only its blob was sent", async () => {
+    const { layers, image } = await outputs(sandbox);
+    for (const attr of ["layer0-base", "layer3-pytorch", "layer4-deps"]) assert.deepEqual([layers[attr]?.built, layers[attr]?.reused], [0, true], attr);
+    assert.ok((layers["layer6-app"]?.built ?? 0) > 0);
+    const blob = layers["layer6-app"]?.blob?.size ?? 0;
+    assert.ok(image.sentBytes > blob && image.sentBytes < blob + 20_000, `${image.sentBytes} bytes`);
+  });
+  await t.test("then there is nothing left to do", async () => assert.equal((await preview(sandbox)).rows.size, 0));
+});
+
+test("an edit of what all layers share shows them all; an edit outside of all inputs shows nothing", async (t) => {
+  await using sandbox = await warmSandbox();
+  await t.test("outside", async () => {
+    for (const file of ["README.md", "layers/apps/load.sh", "infra/hosts/build-layer.sh", "test/run.ts"]) appendFileSync(sandbox.host(file), "\n");
+    writeFileSync(sandbox.host("layers/new-file.nix"), "{ }\n");
+    assert.equal((await preview(sandbox)).rows.size, 0);
+  });
+  await t.test("shared", async () => {
+    edit(sandbox, "lib/layer.nix", "# an edit\n");
+    const { rows } = await preview(sandbox);
+    assert.deepEqual([...rows.keys()].sort(), [...graph.layers.map(({ attr }) => `comfyui-${attr}`), PUBLISH].sort());
+    for (const { attr } of graph.layers) assert.deepEqual(changedFiles(rows.get(`comfyui-${attr}`)), ["lib/layer.nix"]);
+  });
+  await t.test("a person reads the file's name, its old and its new digest", async () => {
+    assert.match(await previewDiff(sandbox), /~ lib\/layer\.nix +: "[0-9a-f]{12}" => "[0-9a-f]{12}"/);
+  });
+});
+
+test("a file changed while up runs is caught and named, and never recorded under the old key", async () => {
+  await using sandbox = await warmSandbox();
+  const before = (await outputs(sandbox)).layers["layer6-app"];
+  edit(sandbox, "layer6-app/app/page.html", "<!-- seen by the preview -->\n");
+  const logs = () => readdirSync(sandbox.host(".local/host/logs/layer6-app")).length;
+  const builds = logs();
+  // The layer's script waits for the lock when the program has read its sources already.
+  const holder = sandbox.start("flock", [".local/host/locks/layer6-app.lock", "sh", "-c", "echo locked; exec sleep 600"]);
+  await holder.outputMatches(/locked/, 10_000);
+  const started = await startUp(sandbox, { allowFailure: true });
+  await started.running.outputMatches(/joining the build that is running already/, 60_000);
+  edit(sandbox, "layer6-app/app/page.html", "<!-- too late -->\n");
+  await holder.stop();
+  const update = await started.finish();
+  assert.equal(update.result, "failed");
+  assert.match(update.process.stdout, /error\[LAYER_SOURCES_CHANGED\]: sources changed during up: layer6-app\/app\/page\.html/);
+  assert.equal(logs(), builds, "nothing was built");
+
+  assert.deepEqual((await up(sandbox)).ran, ["comfyui-layer6-app", PUBLISH]);
+  const after = (await outputs(sandbox)).layers["layer6-app"];
+  assert.notEqual(after?.fingerprint, before?.fingerprint);
+  const { stdout } = await sandbox.bash(`grep -rl "too late" $(nix-store --query --requisites ${after?.storePath} | grep comfyui-program)`);
+  assert.match(stdout, /page\.html/);
+});
