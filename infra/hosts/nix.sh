@@ -86,6 +86,6 @@ cache_verify() {
   cache=$(cache_folder)
   problem=$(nix store verify --store "file://$(in_url "$cache")" --recursive --no-contents --sigs-needed 1 \
     --option trusted-public-keys "$(cat "$KEYS/cache.public")" "$@" 2>&1) ||
-    fail CACHE_SIGNATURE "the cache in $cache has paths that its key did not sign: $(head -n 3 <<<"$problem")" \
+    fail CACHE_SIGNATURE "the cache in $cache has paths that its key did not sign: $(grep -v '^checking' <<<"$problem" | head -n 3)" \
       "delete the .narinfo files of these paths in the cache, then run 'pulumi up' again"
 }

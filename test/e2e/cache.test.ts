@@ -1,12 +1,11 @@
 /** The binary cache's promises: with it an empty Nix store builds nothing twice, and nothing comes in without a valid signature. */
 import assert from "node:assert/strict";
-import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import type { z } from "zod";
 import { layerAnswer, parseAnswer } from "../../infra/answers.ts";
 import { builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
 import { outputs } from "../support/outputs.ts";
+import type { Result } from "../support/process.ts";
 import { up } from "../support/pulumi.ts";
 import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
@@ -84,11 +83,35 @@ async function signByAnother(sandbox: Sandbox, path: string): Promise<void> {
   assert.match(readFileSync(narinfo(sandbox, path), "utf8"), /^Sig: other-1:/m);
 }
 
-const LAYER = "layer5-perf";
-
-interface Damaged {
-  readonly sandbox: Sandbox;
-  /** The damaged path: the layer's contents or its blob. */
-  readonly path: string;
-  readonly answer: z.output<typeof layerAnswer>;
+/** Layer 5 on an empty store, after its contents in the cache were damaged. */
+async function rebuildAfter(damage: (sandbox: Sandbox, path: string) => void | Promise<void>, assertEnd: (sandbox: Sandbox, result: Result) => void): Promise<void> {
+  await using sandbox = await warmSandbox();
+  const path = (await outputs(sandbox)).layers["layer5-perf"]?.storePath as string;
+  const { stdin } = await recordedCommand(sandbox, "comfyui-layer5-perf");
+  await sandbox.wipeStore(EMPTY_STORE);
+  await damage(sandbox, path);
+  const result = await runScript(sandbox, "build-layer", stdin, { allowFailure: true });
+  const log = newestLog(sandbox, "layer5-perf");
+  assert.ok(builtDerivations(log).map(storeName).includes("layer5-perf.drv"), "what the cache offered was refused, and built");
+  assert.doesNotMatch(log, new RegExp(`^building .*layer[0134]-`, "m"), "what is in order is taken from the cache all the same");
+  assertEnd(sandbox, result);
 }
+
+/** A path without a valid signature stays in the cache, so the layer does not count as done. */
+function assertUnsigned(sandbox: Sandbox, { code, stderr, stdout }: Result): void {
+  assert.deepEqual([code, stdout], [1, ""], stderr);
+  assert.match(stderr, /^error\[CACHE_SIGNATURE\]: the cache in .* has paths that its key did not sign: .*layer5-perf/m);
+  assert.match(newestLog(sandbox, "layer5-perf"), /lacks a signature by a trusted key|is not signed by any of the keys/);
+}
+
+test("one flipped bit in a NAR is refused", () =>
+  rebuildAfter(flipOneBit, (sandbox, { code, stdout }) => {
+    assert.equal(code, 0);
+    assert.ok(parseAnswer(layerAnswer, stdout).built > 0);
+    assert.match(newestLog(sandbox, "layer5-perf"), /hash mismatch|corrupt|cannot be substituted|decompress/i);
+  }));
+
+test("CACHE_SIGNATURE: a path signed by another key is refused, and named", () => rebuildAfter(signByAnother, assertUnsigned));
+
+test("CACHE_SIGNATURE: a path without a signature is refused, and named", () =>
+  rebuildAfter((sandbox, path) => dropSignatures(narinfo(sandbox, path)), assertUnsigned));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { recordedCommand, runScript } from "../support/host-scripts.ts";
+import { recordedCommand } from "../support/host-scripts.ts";
 import { preview, up } from "../support/pulumi.ts";
 import { freePort } from "../support/ports.ts";
 import type { Sandbox } from "../support/sandbox.ts";
@@ -27,7 +27,9 @@ interface Broken {
 /** Runs a script and asserts how it ends: with this code, these words, and nothing on its standard output. */
 async function assertScript(code: string, { script, request, env, says }: Broken): Promise<void> {
   const input = typeof request === "string" ? request : JSON.stringify(request);
-  const result = await runScript(sandbox, script, input, { allowFailure: true, ...(env && { env }) });
+  // By env, inside: another PATH is not for the programs that enter the sandbox.
+  const command = [...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`), "bash", `infra/hosts/${script}.sh`];
+  const result = await sandbox.run("env", command, { input, allowFailure: true });
   assert.deepEqual([result.code, result.stdout], [1, ""], result.stderr);
   const codes = [...result.stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found);
   assert.deepEqual(codes, [code], result.stderr);

@@ -1,8 +1,7 @@
 /** Which derivations Nix makes of a copy of layers/: evaluated only, nothing is built. */
-import { mkdir } from "node:fs/promises";
+import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKOUT, projectFiles } from "./checkout.ts";
-import { cp } from "node:fs/promises";
 import type { Sandbox } from "./sandbox.ts";
 
 /** drvPaths of a layer's contents and blob, joined; undefined where the evaluation fails. `comfyui` is the whole image. */
@@ -44,7 +43,7 @@ export class LayersCopy {
       const found = JSON.parse(together.stdout) as Record<string, string>;
       return new Map(layers.map((attr) => [attr, found[attr]]));
     }
-    const script = 'attr=$0; set=$1; shift; for attr; do nix eval "${options[@]}" "$set.$attr" --apply "$apply" 2>/dev/null || echo null; done';
+    const script = 'set=$1; shift; for attr; do nix eval "${options[@]}" "$set.$attr" --apply "$apply" 2>/dev/null || echo null; done';
     const each = `options=(${OPTIONS.join(" ")}); apply='${DRV_PATHS}'; ${script}`;
     const { stdout } = await this.#sandbox.run("bash", ["-euo", "pipefail", "-c", each, "bash", set, ...layers]);
     const lines = stdout.trim().split("\n").map((line) => JSON.parse(line) as string | null);
