@@ -53,7 +53,7 @@ EOF
 write_file() {
   local text
   text=$(cat)
-  [ "$(cat "$1" 2>/dev/null || true)" != "$text" ] || return 0
+  if [ -e "$1" ] && [ "$(cat "$1")" = "$text" ]; then return 0; fi
   (umask 077 && printf '%s\n' "$text" >"$1.new")
   chmod "$2" "$1.new"
   mv -f -- "$1.new" "$1"
