@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
 
 need jq nix nix-store flock timeout sha256sum
-read_request
+read_request .layer .fingerprint .inputs .system .flavor .compression .graph .below .cache.path .substituters
 need_nix
 layer=$(asked .layer)
 fingerprint=$(asked .fingerprint)

@@ -37,15 +37,20 @@ need() {
     "run 'npm run setup' (or 'bash infra/setup.sh'), then '. .local/env.sh'" "PATH=$PATH" "${missing[*]} on PATH"
 }
 
-# read_request: the JSON request on stdin into REQUEST, refused when it is of another form.
+# read_request FILTER...: the JSON request on stdin into REQUEST, refused when it is of another form or lacks one of these
+# values. All of them here, before anything is done: a failure of `asked` within a word or a condition would not end a script.
 read_request() {
   REQUEST=$(jq -ce 'if type == "object" then . else error("not an object") end' 2>/dev/null) ||
     fail REQUEST_INVALID "the request on standard input is not a JSON object" \
       "run this script through pulumi, or give it a request on standard input"
-  local protocol
+  local protocol lacking
   protocol=$(jq -r '.protocol' <<<"$REQUEST")
   [ "$protocol" = "$PROTOCOL" ] || fail REQUEST_INVALID "the request has another form than this script reads" \
     "run 'pulumi up' with the program of this script's revision" "protocol $protocol" "protocol $PROTOCOL"
+  lacking=$(jq -r '. as $request | [$ARGS.positional[] | . as $filter | ltrimstr(".") / "." |
+    select((. as $path | try ($request | getpath($path)) catch null) | . == null or . == "") | $filter] | join(" ")' \
+    --args "$@" <<<"$REQUEST")
+  [ -z "$lacking" ] || fail REQUEST_INVALID "the request lacks $lacking" "run 'pulumi up' with the program of this script's revision"
 }
 
 # asked FILTER: one value of the request, as text; a value that is not there is an error.
@@ -69,5 +74,7 @@ in_url() {
 
 # cache_folder: the folder of a cache of kind directory.
 cache_folder() {
-  printf '%s/%s' "$ROOT" "$(asked .cache.path)"
+  local path
+  path=$(asked .cache.path) || exit 1
+  printf '%s/%s' "$ROOT" "$path"
 }

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 need jq nix flock
-read_request
+read_request .cache.path
 cache=$(cache_folder)
 mkdir -p "$cache" "$KEYS" "$STATE/locks"
 chmod 700 "$KEYS"

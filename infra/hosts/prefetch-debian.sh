@@ -84,7 +84,8 @@ private_apt() {
     -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false -o Acquire::Retries=3
   )
   say "reading the package lists of Debian $suite"
-  apt-get "${apt_options[@]}" -q update >&2 ||
+  # By default apt calls a mirror that does not answer a warning; the packages would then seem to be gone from Debian.
+  apt-get "${apt_options[@]}" -o APT::Update::Error-Mode=any -q update >&2 ||
     fail PREFETCH_MIRROR "the package lists of Debian $suite could not be read" "$again" "$mirror"
 }
 

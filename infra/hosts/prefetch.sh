@@ -142,7 +142,7 @@ source_distributions() { # LOCK...
 # ---- all of it ----------------------------------------------------------------------------------------------------------
 
 read_flavor() {
-  read_request
+  read_request .flavor .relock
   flavor=$(asked .flavor)
   relock=$(asked .relock)
   locks=$ROOT/layers/locks/$flavor

@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
 
 need jq nix nix-store skopeo flock timeout sha256sum
-read_request
+read_request .tag .layers .registry.kind .system .flavor .compression .graph .below .cache.path .substituters
 need_nix
 tag=$(asked .tag)
 [[ $tag =~ ^[0-9a-f]{12}$ ]] || fail REQUEST_INVALID "the request's tag is no fingerprint" "run this script through pulumi" "$tag"

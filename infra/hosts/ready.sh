@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 need jq nix nix-store skopeo zstd flock timeout
-read_request
+read_request .system
 need_nix
 system=$(asked .system)
 found=$(nix eval --raw --impure --expr builtins.currentSystem)

@@ -3,6 +3,7 @@
 
 # open_registry TAG: the image's reference into REFERENCE, skopeo's options for it into INSPECT and COPY.
 open_registry() {
+  local tls
   INSPECT=()
   COPY=()
   case $(asked .registry.kind) in
@@ -14,7 +15,8 @@ open_registry() {
     registry)
       LAYOUT=
       REFERENCE=docker://$(asked .registry.repository):$1
-      [ "$(asked .registry.tls)" = true ] || { INSPECT=(--tls-verify=false) COPY=(--dest-tls-verify=false); }
+      tls=$(asked .registry.tls)
+      [ "$tls" = true ] || { INSPECT=(--tls-verify=false) COPY=(--dest-tls-verify=false); }
       ;;
     *) fail REQUEST_INVALID "the registry's kind is not known" "run 'pulumi up' with the program of this script's revision" "$(asked .registry.kind)" "oci-directory or registry" ;;
   esac

@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 need jq
-read_request
+read_request .destroy.cache .destroy.image .cache.path .registry.kind
 removed=()
 # Prefetched files are roots of set-up, not of a stack.
 for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images"; do

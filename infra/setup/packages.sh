@@ -5,7 +5,7 @@
 run_tools=(skopeo:skopeo jq:jq zstd:zstd flock:util-linux timeout:coreutils sha256sum:coreutils tar:tar gzip:gzip
   python3:python3 apt-get:apt dpkg-deb:dpkg)
 test_tools=(dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
-  unshare:util-linux nsenter:util-linux xz:xz-utils curl:curl git:git)
+  unshare:util-linux nsenter:util-linux xz:xz-utils curl:curl git:git gpg:gnupg)
 
 apt_updated=no
 

@@ -1,13 +1,16 @@
 /** The binary cache's promises: with it an empty Nix store builds nothing twice, and nothing comes in without a valid signature. */
 import assert from "node:assert/strict";
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { layerAnswer, parseAnswer } from "../../infra/answers.ts";
 import { builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
 import { outputs } from "../support/outputs.ts";
+import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
 import { up } from "../support/pulumi.ts";
 import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
+import { configure } from "../support/stack-config.ts";
 import { warmSandbox } from "../support/warm.ts";
 
 /** A machine that has the cache and its key, but no Nix store and no Pulumi state. */
@@ -83,29 +86,44 @@ async function signByAnother(sandbox: Sandbox, path: string): Promise<void> {
   assert.match(readFileSync(narinfo(sandbox, path), "utf8"), /^Sig: other-1:/m);
 }
 
+interface Rebuilt {
+  readonly sandbox: Sandbox;
+  /** What was damaged: the layer's contents. */
+  readonly path: string;
+  readonly result: Result;
+  /** Builds once more. */
+  again(): Promise<Result>;
+}
+
 /** Layer 5 on an empty store, after its contents in the cache were damaged. */
-async function rebuildAfter(damage: (sandbox: Sandbox, path: string) => void | Promise<void>, assertEnd: (sandbox: Sandbox, result: Result) => void): Promise<void> {
+async function rebuildAfter(damage: (sandbox: Sandbox, path: string) => void | Promise<void>, assertEnd: (rebuilt: Rebuilt) => void | Promise<void>): Promise<void> {
   await using sandbox = await warmSandbox();
   const path = (await outputs(sandbox)).layers["layer5-perf"]?.storePath as string;
   const { stdin } = await recordedCommand(sandbox, "comfyui-layer5-perf");
   await sandbox.wipeStore(EMPTY_STORE);
   await damage(sandbox, path);
-  const result = await runScript(sandbox, "build-layer", stdin, { allowFailure: true });
+  const again = () => runScript(sandbox, "build-layer", stdin, { allowFailure: true });
+  const result = await again();
   const log = newestLog(sandbox, "layer5-perf");
   assert.ok(builtDerivations(log).map(storeName).includes("layer5-perf.drv"), "what the cache offered was refused, and built");
   assert.doesNotMatch(log, new RegExp(`^building .*layer[0134]-`, "m"), "what is in order is taken from the cache all the same");
-  assertEnd(sandbox, result);
+  await assertEnd({ sandbox, path, result, again });
 }
 
-/** A path without a valid signature stays in the cache, so the layer does not count as done. */
-function assertUnsigned(sandbox: Sandbox, { code, stderr, stdout }: Result): void {
+/** A path without a valid signature stays in the cache, so the layer does not count as done, until it is done what the error says. */
+async function assertUnsigned({ sandbox, path, result: { code, stderr, stdout }, again }: Rebuilt): Promise<void> {
   assert.deepEqual([code, stdout], [1, ""], stderr);
   assert.match(stderr, /^error\[CACHE_SIGNATURE\]: the cache in .* has paths that its key did not sign: .*layer5-perf/m);
   assert.match(newestLog(sandbox, "layer5-perf"), /lacks a signature by a trusted key|not signed by any of the keys/);
+
+  rmSync(narinfo(sandbox, path));
+  const { code: then } = await again();
+  assert.equal(then, 0);
+  assert.ok(readFileSync(narinfo(sandbox, path), "utf8").includes(`Sig: ${(await outputs(sandbox)).cache.publicKey.split(":")[0]}:`), "signed by the cache's key");
 }
 
 test("one flipped bit in a NAR is refused", () =>
-  rebuildAfter(flipOneBit, (sandbox, { code, stdout }) => {
+  rebuildAfter(flipOneBit, ({ sandbox, result: { code, stdout } }) => {
     assert.equal(code, 0);
     assert.ok(parseAnswer(layerAnswer, stdout).built > 0);
     assert.match(newestLog(sandbox, "layer5-perf"), /hash mismatch|corrupt|cannot be substituted|decompress/i);
@@ -115,3 +133,50 @@ test("CACHE_SIGNATURE: a path signed by another key is refused, and named", () =
 
 test("CACHE_SIGNATURE: a path without a signature is refused, and named", () =>
   rebuildAfter((sandbox, path) => dropSignatures(narinfo(sandbox, path)), assertUnsigned));
+
+/** Names of all store paths in a cache's folder. */
+function held(folder: string): Set<string> {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".narinfo"));
+  return new Set(files.map((name) => storeName(/^StorePath: (.+)$/m.exec(readFileSync(join(folder, name), "utf8"))?.[1] ?? "")));
+}
+
+test("a substituter of the configuration is used; what it offers of the tools is not pushed again, each layer is", async () => {
+  await using sandbox = await warmSandbox();
+  const before = await outputs(sandbox);
+  const other = `${sandbox.at}/other-cache`;
+  renameSync(sandbox.host(".local/cache"), sandbox.host(other));
+  rmSync(sandbox.host(".local/keys"), { recursive: true });
+  await forget(sandbox);
+  configure(sandbox, { substituters: [{ url: `file://${other}`, publicKey: before.cache.publicKey }] });
+  await up(sandbox);
+
+  const { layers, cache } = await outputs(sandbox);
+  assert.notEqual(cache.publicKey, before.cache.publicKey);
+  for (const [attr, { built, substituted }] of Object.entries(layers)) assert.ok(built === 0 && substituted > 0, attr);
+  const [theirs, ours] = [held(sandbox.host(other)), held(sandbox.host(".local/cache"))];
+  for (const attr of Object.keys(layers)) assert.ok(ours.has(attr) && (attr === "layer2-wheels" || ours.has(`${attr}-blob`)), attr);
+  // Of the rest, only what a layer refers to: a cache holds no path without its references.
+  assert.deepEqual([...ours].filter((name) => !theirs.has(name)), []);
+  const { stdout } = await sandbox.bash(`nix path-info --recursive ${Object.values(layers).map(({ storePath }) => storePath).join(" ")} $(nix path-info path:./layers#comfyui)`);
+  const closure = new Set(stdout.trim().split("\n").map(storeName));
+  assert.deepEqual([...ours].filter((name) => !closure.has(name)), []);
+  assert.ok([...theirs].some((name) => !ours.has(name)), "the tools are theirs alone");
+});
+
+test("a substituter that signs with another key than the configuration says is not used", async () => {
+  await using sandbox = await warmSandbox();
+  const other = `${sandbox.at}/other-cache`;
+  renameSync(sandbox.host(".local/cache"), sandbox.host(other));
+  rmSync(sandbox.host(".local/keys"), { recursive: true });
+  const { stdout: secret } = await sandbox.bash("nix key generate-secret --key-name other-1");
+  const { stdout: publicKey } = await sandbox.run("nix", ["key", "convert-secret-to-public"], { input: secret });
+  const { stdin } = await recordedCommand(sandbox, "comfyui-layer2-wheels");
+  const request = { ...(JSON.parse(stdin) as object), substituters: [{ url: `file://${other}`, publicKey: publicKey.trim() }] };
+  await runScript(sandbox, "open-cache", (await recordedCommand(sandbox, "comfyui-cache")).stdin);
+  // A store with the downloaded files alone: what is not taken from the substituter can be built.
+  await sandbox.wipeStore(await prefetchedStore());
+  await runScript(sandbox, "build-layer", JSON.stringify(request));
+  const log = newestLog(sandbox, "layer2-wheels");
+  assert.ok(builtDerivations(log).map(storeName).includes("layer2-wheels.drv"));
+  assert.doesNotMatch(log, /^copying path '.*' from '/m);
+});

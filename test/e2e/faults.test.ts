@@ -1,35 +1,46 @@
 /** Broken environments, requests and services: what a person reads, through the real scripts. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { recordedCommand } from "../support/host-scripts.ts";
-import { preview, up } from "../support/pulumi.ts";
+import { spoilManifests } from "../support/faulty-proxy.ts";
+import { preview, recover, up } from "../support/pulumi.ts";
 import { freePort } from "../support/ports.ts";
+import { Registry } from "../support/registry.ts";
 import type { Sandbox } from "../support/sandbox.ts";
 import { configure } from "../support/stack-config.ts";
 import { warmSandbox } from "../support/warm.ts";
 
 let sandbox: Sandbox;
 let layerRequest: Record<string, unknown>;
+let publishRequest: Record<string, unknown>;
 before(async () => {
   sandbox = await warmSandbox();
-  layerRequest = JSON.parse((await recordedCommand(sandbox, "comfyui-layer6-app")).stdin) as Record<string, unknown>;
+  layerRequest = await recordedRequest("comfyui-layer6-app");
+  publishRequest = await recordedRequest("comfyui-publish-image");
 });
 after(() => sandbox.stop());
+
+async function recordedRequest(command: string): Promise<Record<string, unknown>> {
+  return JSON.parse((await recordedCommand(sandbox, command)).stdin) as Record<string, unknown>;
+}
 
 interface Broken {
   readonly script: string;
   readonly request: unknown;
   readonly env?: Readonly<Record<string, string>>;
+  /** A folder of the project that is a full disk for this run, and for it alone. */
+  readonly full?: string;
   readonly says: readonly (string | RegExp)[];
 }
 
 /** Runs a script and asserts how it ends: with this code, these words, and nothing on its standard output. */
-async function assertScript(code: string, { script, request, env, says }: Broken): Promise<void> {
+async function assertScript(code: string, { script, request, env, full, says }: Broken): Promise<void> {
   const input = typeof request === "string" ? request : JSON.stringify(request);
   // By env, inside: another PATH is not for the programs that enter the sandbox.
-  const command = [...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`), "bash", `infra/hosts/${script}.sh`];
-  const result = await sandbox.run("env", command, { input, allowFailure: true });
+  const settings = Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`);
+  const mount = full === undefined ? [] : ["unshare", "--mount", "bash", "-euc", `mkdir '${full}'; mount -t tmpfs -o size=16k tmpfs '${full}'; exec "$@"`, "-"];
+  const result = await sandbox.run("env", [...settings, ...mount, "bash", `infra/hosts/${script}.sh`], { input, allowFailure: true });
   assert.deepEqual([result.code, result.stdout], [1, ""], result.stderr);
   const codes = [...result.stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found);
   assert.deepEqual(codes, [code], result.stderr);
@@ -54,7 +65,54 @@ async function pathWithout(...missing: string[]): Promise<string> {
 test("REQUEST_INVALID: not JSON, another protocol, a value that is missing", async () => {
   await assertScript("REQUEST_INVALID", { script: "build-layer", request: "no request", says: ["the request on standard input is not a JSON object"] });
   await assertScript("REQUEST_INVALID", { script: "build-layer", request: { ...layerRequest, protocol: 99 }, says: ["found:    protocol 99", "expected: protocol 1"] });
-  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { protocol: 1 }, says: ["the request lacks .layer"] });
+  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { protocol: 1 }, says: ["the request lacks .layer .fingerprint .inputs .system"] });
+  await assertScript("REQUEST_INVALID", { script: "prefetch", request: ["sample"], says: ["is not a JSON object"] });
+});
+
+test("REQUEST_INVALID: names that would become paths or tags, a registry of another kind", async () => {
+  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { ...layerRequest, layer: "../layer6-app" }, says: ["found:    ../layer6-app"] });
+  await assertScript("REQUEST_INVALID", { script: "publish-image", request: { ...publishRequest, tag: "latest" }, says: ["the request's tag is no fingerprint", "found:    latest"] });
+  await assertScript("REQUEST_INVALID", { script: "publish-image", request: { ...publishRequest, registry: { kind: "ecr" } }, says: ["found:    ecr", "expected: oci-directory or registry"] });
+});
+
+/** The request without the value at this path. */
+function lacking(request: Record<string, unknown>, [key = "", ...rest]: readonly string[]): Record<string, unknown> {
+  const { [key]: value, ...others } = request;
+  return rest.length === 0 ? others : { ...others, [key]: lacking(value as Record<string, unknown>, rest) };
+}
+
+/** What each script reads of its request; a value that is not there must end it before it has done anything. */
+const READ: Readonly<Record<string, readonly string[]>> = {
+  ready: ["system"],
+  "open-cache": ["cache.path"],
+  "build-layer": ["layer", "fingerprint", "inputs", "system", "flavor", "compression", "graph", "below", "cache.path", "substituters"],
+  "publish-image": ["tag", "layers", "registry.kind", "registry.path", "system", "flavor", "compression", "graph", "below", "cache.path", "substituters"],
+  release: ["destroy.cache", "destroy.image", "cache.path", "registry.kind", "registry.path"],
+  prefetch: ["flavor", "relock"],
+};
+
+test("REQUEST_INVALID: any value that a script needs and its request lacks, by name; a path that is not there is not the project's folder", async () => {
+  const host = await recordedRequest("comfyui-host");
+  const requests: Readonly<Record<string, Record<string, unknown>>> = {
+    ready: host,
+    "open-cache": await recordedRequest("comfyui-cache"),
+    "build-layer": layerRequest,
+    "publish-image": publishRequest,
+    // The cache is kept, so that a script that goes too far takes away the image at most.
+    release: { ...host, destroy: { cache: "keep", image: "delete" } },
+    prefetch: { protocol: 1, flavor: "sample", relock: false },
+  };
+  const project = () => sandbox.bash("ls -A . .local .local/cache | sort | sha256sum");
+  const before = (await project()).stdout;
+  for (const [script, keys] of Object.entries(READ)) {
+    for (const key of keys) {
+      await assertScript("REQUEST_INVALID", { script, request: lacking(requests[script] ?? {}, key.split(".")), says: [`the request lacks .${key}`] });
+    }
+  }
+  await assertScript("REQUEST_INVALID", { script: "release", request: { ...lacking(host, ["cache", "path"]), destroy: { cache: "delete", image: "keep" } }, says: ["the request lacks .cache.path"] });
+  const noTls = { kind: "registry", repository: "127.0.0.1:9/comfyui" };
+  await assertScript("REQUEST_INVALID", { script: "publish-image", request: { ...publishRequest, registry: noTls }, says: ["the request lacks .registry.tls"] });
+  assert.equal((await project()).stdout, before);
 });
 
 test("HOST_TOOL_MISSING: all missing programs at once", async () => {
@@ -84,9 +142,17 @@ test("CACHE_KEY_MISSING and CACHE_KEY_INVALID: without a key nothing is built, a
   assert.equal(readFileSync(sandbox.host(`${keys}/cache.secret`), "utf8"), "no key");
 });
 
+test("CACHE_KEY_MISSING: the secret half is lost, so nothing can be signed", async () => {
+  const keys = `${sandbox.at}/tmp/half-a-key`;
+  await sandbox.bash(`mkdir '${keys}'; cp .local/keys/cache.public '${keys}'`);
+  await assertScript("CACHE_KEY_MISSING", { script: "build-layer", request: layerRequest, env: { COMFYUI_KEYS: keys }, says: [`the cache's signing key is not at ${keys}/cache.secret`, "restore it from its backup"] });
+});
+
 test("CACHE_PUSH_FAILED: a cache that cannot be written", async () => {
   writeFileSync(sandbox.host(".local/file"), "");
-  await assertScript("CACHE_PUSH_FAILED", { script: "build-layer", request: { ...layerRequest, cache: { kind: "directory", path: ".local/file" } }, says: ["could not copy to the cache in"] });
+  const cacheAt = (path: string) => ({ ...layerRequest, cache: { kind: "directory", path } });
+  await assertScript("CACHE_PUSH_FAILED", { script: "build-layer", request: cacheAt(".local/file"), says: ["could not copy to the cache in"] });
+  await assertScript("CACHE_PUSH_FAILED", { script: "build-layer", request: cacheAt(".local/full"), full: ".local/full", says: [/could not copy to the cache in .*\.local\/full: [^]*No space left on device/, "the disk is not full"] });
 });
 
 test("LAYER_SOURCES_CHANGED: a request for other sources than there are", async () => {
@@ -95,9 +161,24 @@ test("LAYER_SOURCES_CHANGED: a request for other sources than there are", async 
 });
 
 test("PUBLISH_REGISTRY: nothing answers at the registry's address", async () => {
-  const { stdin } = await recordedCommand(sandbox, "comfyui-publish-image");
   const registry = { kind: "registry", repository: `127.0.0.1:${await freePort()}/comfyui`, tls: false };
-  await assertScript("PUBLISH_REGISTRY", { script: "publish-image", request: { ...(JSON.parse(stdin) as object), registry }, says: ["could not be asked for docker://127.0.0.1:", "connection refused"] });
+  await assertScript("PUBLISH_REGISTRY", { script: "publish-image", request: { ...publishRequest, registry }, says: ["could not be asked for docker://127.0.0.1:", "connection refused"] });
+});
+
+test("PUBLISH_FAILED: the disk of the registry is full", async () => {
+  const path = ".local/full-images";
+  await assertScript("PUBLISH_FAILED", { script: "publish-image", request: { ...publishRequest, registry: { kind: "oci-directory", path } }, full: path, says: [/could not be copied to oci:.*full-images:[0-9a-f]{12}: .*no space left on device/] });
+});
+
+test("PUBLISH_DIGEST: a registry that answers with other bytes than it was sent", async () => {
+  await using real = await Registry.start();
+  await using proxy = await spoilManifests(real.address);
+  const registry = { kind: "registry", repository: `${proxy.address}/comfyui`, tls: false };
+  await assertScript("PUBLISH_DIGEST", {
+    script: "publish-image",
+    request: { ...publishRequest, registry },
+    says: [`another image than the one sent to docker://${proxy.address}/comfyui:`, /found: +sha256:[0-9a-f]{64}$/m, /expected: sha256:[0-9a-f]{64}$/m],
+  });
 });
 
 test("PREFETCH_FLAVOR: no locks of that name", async () => {
@@ -123,16 +204,71 @@ test("LAYER_TIMEOUT: the limit, the log, and what to do", async () => {
   assert.match(update.process.stdout, /error\[LAYER_TIMEOUT\]: layer6-app did not build within 5 seconds \(log: .*\.log\)/);
 });
 
+test("RECOVER_LIVE: a lock of another machine is not taken away, unless told to", async () => {
+  const folder = sandbox.host(".local/backend/.pulumi/locks/organization/comfyui/local");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/11111111-2222-3333-4444-555555555555.json`, JSON.stringify({ pid: 1, username: "me", hostname: "elsewhere", timestamp: "2026-01-01T00:00:00Z" }));
+  const refused = await recover(sandbox, { allowFailure: true });
+  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /^error\[RECOVER_LIVE\]: the stack's lock: its owner is on another machine .*\n {2}found: {4}process 1 of me@elsewhere, .*\n {2}expected: .*\n {2}fix: .*npm run recover -- --force$/m);
+  const forced = await sandbox.run("node", ["infra/recover.ts", "--force"]);
+  assert.match(forced.stdout, /took away the lock of process 1 of me@elsewhere/);
+});
+
+/** All files below these folders, in one word. */
+async function digestOf(broken: Sandbox, ...folders: readonly string[]): Promise<string> {
+  return (await broken.bash(`find ${folders.join(" ")} -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`)).stdout;
+}
+
+/** The stack's resources as its state has them. (A failed run leaves a note in the stack's history, and its time.) */
+async function resourcesOf(broken: Sandbox): Promise<unknown> {
+  const { stdout } = await broken.run("pulumi", ["stack", "export"]);
+  return (JSON.parse(stdout) as { deployment: { resources: unknown } }).deployment.resources;
+}
+
+/** Preview and `up` of a stack that cannot be planned: what the preview says, after it was made sure that both left everything as it was. */
+async function assertRefused(broken: Sandbox, codes: readonly string[], wrapper: readonly string[] = []): Promise<string> {
+  rmSync(broken.host(".local/host"), { recursive: true });
+  const [resources, state, made] = [await resourcesOf(broken), await digestOf(broken, ".local/backend"), await digestOf(broken, ".local/cache", ".local/images")];
+  const [program = "", ...args] = [...wrapper, "pulumi", "preview", "--non-interactive", "--color", "never"];
+  const { code, stdout } = await broken.run(program, args, { allowFailure: true });
+  assert.notEqual(code, 0);
+  assert.deepEqual(new Set([...stdout.matchAll(/error\[([A-Z_]+)\]/g)].map(([, found]) => found)), new Set(codes), stdout);
+  assert.doesNotMatch(stdout, /node_modules|at process/, "no stack trace");
+  assert.equal(await digestOf(broken, ".local/backend"), state);
+
+  const update = await up(broken, { allowFailure: true });
+  assert.deepEqual([update.result, update.ran], ["failed", []]);
+  assert.deepEqual(await resourcesOf(broken), resources);
+  assert.equal(await digestOf(broken, ".local/cache", ".local/images"), made);
+  assert.ok(!existsSync(broken.host(".local/host")), "no script ran");
+  return stdout;
+}
+
+test("GRAPH_INPUT_UNREADABLE and GRAPH_INPUT_SYMLINK: inputs of two layers, both in one preview", async () => {
+  await using broken = await warmSandbox();
+  symlinkSync("main.py", broken.host("layers/layer6-app/app/link.py"));
+  chmodSync(broken.host("layers/layer5-perf/default.nix"), 0o000);
+  // Root without the right to read what it may not: a user like any other, as far as this file goes.
+  const asUser = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+  const stdout = await assertRefused(broken, ["GRAPH_INPUT_UNREADABLE", "GRAPH_INPUT_SYMLINK"], asUser);
+  assert.match(stdout, /error\[GRAPH_INPUT_UNREADABLE\]: layers\/layer5-perf\/default\.nix: .*permission denied/);
+  assert.match(stdout, /error\[GRAPH_INPUT_SYMLINK\]: layers\.json: layer6-app: .*layer6-app\/app\/link\.py/);
+});
+
+test("GRAPH_JSON: a slip in layers.json, with the place", async () => {
+  await using broken = await warmSandbox();
+  const graph = broken.host("layers/layers.json");
+  writeFileSync(graph, readFileSync(graph, "utf8").replace('"flavors"', "flavors"));
+  assert.match(await assertRefused(broken, ["GRAPH_JSON"]), /error\[GRAPH_JSON\]: layers\.json: .*position|line/);
+});
+
 test("faults of the stack's configuration and of the graph: all in one preview, and nothing is touched", async () => {
   await using broken = await warmSandbox();
   configure(broken, { flavour: {}, compression: { kind: "xz" }, systems: ["mips"] });
   const graph = broken.host("layers/layers.json");
   writeFileSync(graph, readFileSync(graph, "utf8").replace('"on": ["layer0-base"]', '"on": ["layer9-none"]'));
-  rmSync(broken.host(".local/host"), { recursive: true });
-  const { code, stdout } = await broken.run("pulumi", ["preview", "--non-interactive", "--color", "never"], { allowFailure: true });
-  assert.notEqual(code, 0);
-  const codes = [...stdout.matchAll(/error\[([A-Z_]+)\]/g)].map(([, found]) => found);
-  assert.deepEqual(new Set(codes), new Set(["GRAPH_UNKNOWN_LAYER", "CONFIG_UNKNOWN_KEY", "CONFIG_KIND", "CONFIG_VALUE"]), stdout);
-  assert.doesNotMatch(stdout, /node_modules|at process/, "no stack trace");
+  const stdout = await assertRefused(broken, ["GRAPH_UNKNOWN_LAYER", "CONFIG_UNKNOWN_KEY", "CONFIG_KIND", "CONFIG_VALUE"]);
+  assert.match(stdout, /error\[CONFIG_VALUE\]: comfyui:systems\[0\]: .*\n +found: +"?mips/);
   await assert.rejects(preview(broken));
 });

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { Docker } from "../support/docker.ts";
 import { destroy, preview, stackOutput, up } from "../support/pulumi.ts";
 import { overlapped } from "../support/pulumi-events.ts";
+import { firstAnswer } from "../support/http.ts";
 import { firstUp, warmSandbox } from "../support/warm.ts";
 import { outputs } from "../support/outputs.ts";
 import { freePort } from "../support/ports.ts";
@@ -65,7 +66,7 @@ test("the image runs in Docker, read-only and as a plain user, and answers", asy
   await t.test("the app answers HTTP 200", async () => {
     const port = await freePort();
     const { stdout: id } = await docker.run(["run", "--detach", "--read-only", "--tmpfs", "/tmp", "--network=host", reference, "--listen", "127.0.0.1", "--port", `${port}`]);
-    const response = await answer(`http://127.0.0.1:${port}/system_stats`, async () => (await docker.run(["logs", id.trim()])).stderr);
+    const response = await firstAnswer(`http://127.0.0.1:${port}/system_stats`, async () => (await docker.run(["logs", id.trim()])).stderr);
     assert.equal(response.status, 200);
     const stats = (await response.json()) as { system: Record<string, unknown>; devices: { type: string }[] };
     assert.match(String(stats.system["python_version"]), /^3\.14\./);
@@ -90,15 +91,3 @@ test("destroy deletes them where the configuration says so", async () => {
   await destroy(sandbox);
   for (const folder of [".local/cache", ".local/keys", ".local/images"]) assert.ok(!existsSync(sandbox.host(folder)), folder);
 });
-
-/** The first answer of a server that is starting; with its log where none comes. */
-async function answer(url: string, log: () => Promise<string>): Promise<Response> {
-  for (let tries = 0; tries < 150; tries++) {
-    try {
-      return await fetch(url);
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-  throw new Error(`no answer from ${url}:\n${await log()}`);
-}

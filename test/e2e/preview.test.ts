@@ -4,6 +4,7 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import { test } from "node:test";
 import { onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
 import { CHECKOUT } from "../support/checkout.ts";
+import { setCheck } from "../support/layer-edits.ts";
 import { outputs } from "../support/outputs.ts";
 import { preview, previewDiff, startUp, up } from "../support/pulumi.ts";
 import { changedFiles } from "../support/pulumi-preview.ts";
@@ -13,6 +14,8 @@ import { warmSandbox } from "../support/warm.ts";
 const graph = parseLayerGraph(readFileSync(`${CHECKOUT}/layers/layers.json`, "utf8"));
 const PUBLISH = "comfyui-publish-image";
 
+type Outputs = Awaited<ReturnType<typeof outputs>>;
+
 /** The commands that an edit of one layer's own input has to run: the layer, all on it, and publish where it is a blob. */
 function expected(attr: string): string[] {
   const dragged = graph.layers.filter((layer) => onClosure(graph, layer.attr).some((below) => below.attr === attr));
@@ -20,16 +23,46 @@ function expected(attr: string): string[] {
   return [...dragged.map((layer) => `comfyui-${layer.attr}`), ...publish].sort();
 }
 
+interface LayerEdit {
+  readonly file: string;
+  /** Text for the file's end; default: the layer's module gets another check, which builds it anew. */
+  readonly text?: string;
+  /** What the edit means to Nix: something else to build, or the same as before. */
+  readonly changes: "content" | "nothing";
+}
+
 /** One edit for each layer: of its code in Nix (a comment, so nothing is built again), and of content where that is quick. */
-const EDITS: Readonly<Record<string, readonly [file: string, text: string]>> = {
-  "layer0-base": ["layer0-base/default.nix", "# an edit\n"],
-  "layer1-python": ["locks/sample/layer1-python.json", "\n"],
-  "layer2-wheels": ["layer2-wheels/default.nix", "# an edit\n"],
-  "layer3-pytorch": ["layer3-pytorch/default.nix", "# an edit\n"],
-  "layer4-deps": ["layer4-deps/default.nix", "# an edit\n"],
-  "layer5-perf": ["layer5-perf/default.nix", "# an edit\n"],
-  "layer6-app": ["layer6-app/app/page.html", "<!-- an edit -->\n"],
+const EDITS: Readonly<Record<string, LayerEdit>> = {
+  "layer0-base": { file: "layer0-base/default.nix", text: "# an edit\n", changes: "nothing" },
+  "layer1-python": { file: "locks/sample/layer1-python.json", text: "\n", changes: "nothing" },
+  "layer2-wheels": { file: "layer2-wheels/default.nix", text: "# an edit\n", changes: "nothing" },
+  "layer3-pytorch": { file: "layer3-pytorch/default.nix", text: "# an edit\n", changes: "nothing" },
+  "layer4-deps": { file: "layer4-deps/default.nix", text: "# an edit\n", changes: "nothing" },
+  "layer5-perf": { file: "layer5-perf/default.nix", changes: "content" },
+  "layer6-app": { file: "layer6-app/app/page.html", text: "<!-- an edit -->\n", changes: "content" },
 };
+
+/** Config and manifest of the image: what a publish sends where every blob is there. */
+const SMALL = 20_000;
+
+/** What the `up` after an edit built and sent, by its outputs. */
+async function assertBuilt(sandbox: Sandbox, attr: string, { changes }: LayerEdit, before: Outputs): Promise<void> {
+  const after = await outputs(sandbox);
+  const dragged = expected(attr).flatMap((name) => (name === PUBLISH ? [] : [name.slice("comfyui-".length)]));
+  let blobs = 0;
+  for (const name of dragged) {
+    const [old, now] = [before.layers[name], after.layers[name]];
+    assert.notEqual(now?.fingerprint, old?.fingerprint, name);
+    assert.equal((now?.built ?? 0) > 0, changes === "content", `${name} built ${now?.built}`);
+    assert.equal(now?.reused, changes === "nothing", name);
+    assert.equal(now?.blob?.digest === old?.blob?.digest, changes === "nothing", name);
+    blobs += changes === "content" ? (now?.blob?.size ?? 0) : 0;
+  }
+  for (const name of Object.keys(after.layers)) if (!dragged.includes(name)) assert.deepEqual(after.layers[name], before.layers[name]);
+  if (!expected(attr).includes(PUBLISH)) return assert.deepEqual(after.image, before.image);
+  assert.notEqual(after.image.tag, before.image.tag);
+  assert.ok(after.image.sentBytes > blobs && after.image.sentBytes < blobs + SMALL, `${after.image.sentBytes} bytes were sent, for blobs of ${blobs}`);
+}
 
 function edit(sandbox: Sandbox, file: string, text: string): void {
   appendFileSync(sandbox.host(`layers/${file}`), text);
@@ -38,9 +71,12 @@ function edit(sandbox: Sandbox, file: string, text: string): void {
 test("an edit of any layer: the preview shows that layer, those on it, and publish; names the file; up runs exactly these", async (t) => {
   await using sandbox = await warmSandbox();
   assert.deepEqual(Object.keys(EDITS), graph.layers.map(({ attr }) => attr));
-  for (const [attr, [file, text]] of Object.entries(EDITS)) {
-    await t.test(`${attr}: ${file}`, async () => {
-      edit(sandbox, file, text);
+  for (const [attr, change] of Object.entries(EDITS)) {
+    const { file, text } = change;
+    await t.test(`${attr}: ${file} (changes ${change.changes})`, async () => {
+      const before = await outputs(sandbox);
+      if (text === undefined) setCheck(sandbox.host("layers"), attr, "true");
+      else edit(sandbox, file, text);
       const { rows } = await preview(sandbox);
       assert.deepEqual([...rows.keys()].sort(), expected(attr));
       assert.deepEqual(new Set([...rows.values()].map(({ op }) => op)), new Set(["update"]));
@@ -53,24 +89,27 @@ test("an edit of any layer: the preview shows that layer, those on it, and publi
       }
       const update = await up(sandbox);
       assert.deepEqual(update.ran, expected(attr));
+      await assertBuilt(sandbox, attr, change, before);
     });
   }
-  await t.test("what changed nothing in Nix was not built again; what did, was built, and only its blob was sent", async () => {
-    const { layers, image } = await outputs(sandbox);
-    for (const attr of ["layer0-base", "layer3-pytorch", "layer4-deps"]) assert.deepEqual([layers[attr]?.built, layers[attr]?.reused], [0, true], attr);
-    assert.ok((layers["layer6-app"]?.built ?? 0) > 0);
-    const blob = layers["layer6-app"]?.blob?.size ?? 0;
-    assert.ok(image.sentBytes > blob && image.sentBytes < blob + 20_000, `${image.sentBytes} bytes`);
-  });
   await t.test("then there is nothing left to do", async () => assert.equal((await preview(sandbox)).rows.size, 0));
 });
 
 test("an edit of what all layers share shows them all; an edit outside of all inputs shows nothing", async (t) => {
   await using sandbox = await warmSandbox();
   await t.test("outside", async () => {
-    for (const file of ["README.md", "layers/apps/load.sh", "infra/hosts/build-layer.sh", "test/run.ts"]) appendFileSync(sandbox.host(file), "\n");
+    for (const file of ["README.md", "layers/apps/load.sh", "infra/hosts/build-layer.sh", "infra/hosts/common.sh", "test/run.ts"]) appendFileSync(sandbox.host(file), "\n");
     writeFileSync(sandbox.host("layers/new-file.nix"), "{ }\n");
     assert.equal((await preview(sandbox)).rows.size, 0);
+  });
+  await t.test("of two layers: a lock that layer 2 gets its wheels by, and layer 5 its content", async () => {
+    const file = "locks/sample/layer5-perf.json";
+    const text = readFileSync(sandbox.host(`layers/${file}`), "utf8");
+    edit(sandbox, file, "\n");
+    const { rows } = await preview(sandbox);
+    assert.deepEqual([...rows.keys()].sort(), ["comfyui-layer2-wheels", "comfyui-layer5-perf", "comfyui-layer6-app", PUBLISH]);
+    for (const name of ["comfyui-layer2-wheels", "comfyui-layer5-perf"]) assert.deepEqual(changedFiles(rows.get(name)), [file]);
+    writeFileSync(sandbox.host(`layers/${file}`), text);
   });
   await t.test("shared", async () => {
     edit(sandbox, "lib/layer.nix", "# an edit\n");

@@ -109,6 +109,35 @@ test("PUBLISH_TAG_TAKEN: an equal tag with another digest is an error that names
   assert.equal((await registry.received(mark)).total, 0);
 });
 
+test("a registry that wants a login: refused without, published with the host's own, which is in no state and no log", async (t) => {
+  const user = { name: "tester", password: "not-a-secret-but-a-word", bcrypt: "$2b$05$abcdefghijklmnopqrstuussz2w/ECLarpHFZtgP7Nymy7pkAgUd2" };
+  await using sandbox = await warmSandbox();
+  await using registry = await Registry.start(user);
+  const file = `${sandbox.at}/home/auth.json`;
+  const env = { REGISTRY_AUTH_FILE: file };
+  configure(sandbox, { registry: registryConfig(registry) });
+
+  await t.test("PUBLISH_REGISTRY: without a login, with the remedy", async () => {
+    const update = await up(sandbox, { env, allowFailure: true });
+    assert.equal(update.result, "failed");
+    assert.match(update.process.stdout, /error\[PUBLISH_REGISTRY\]: .*(unauthorized|authentication required)/);
+    assert.match(update.process.stdout, /fix: .*skopeo login/);
+    assert.equal((await registry.received()).total, 0);
+  });
+
+  await sandbox.run("skopeo", ["login", "--tls-verify=false", "--username", user.name, "--password-stdin", registry.address], { env, input: user.password });
+  const update = await up(sandbox, { env, args: ["--logtostderr", "-v=9"] });
+  const { image } = await outputs(sandbox);
+  assert.deepEqual([image.status, image.sentBytes], ["published", image.size]);
+  assert.equal((await registry.received()).total, image.size);
+
+  const basic = Buffer.from(`${user.name}:${user.password}`).toString("base64");
+  assert.ok(readFileSync(sandbox.host(file), "utf8").includes(basic), "the login is there to be found");
+  const { stdout: found } = await sandbox.bash(`grep -rlE '${basic}|${user.password}' .local/backend .local/host .local/images stacks "$TMPDIR" || [ $? -eq 1 ]`);
+  assert.equal(found, "");
+  for (const text of [update.process.stdout, update.process.stderr]) assert.ok(!text.includes(basic) && !text.includes(user.password));
+});
+
 test("an OCI directory gets only the blobs it lacks", async () => {
   await using sandbox = await warmSandbox();
   const before = (await outputs(sandbox)).image;

@@ -16,6 +16,14 @@ export interface Received {
   readonly total: number;
 }
 
+/** A user of a registry that wants a login. */
+export interface User {
+  readonly name: string;
+  readonly password: string;
+  /** The password by bcrypt, the only hash that the registry reads. */
+  readonly bcrypt: string;
+}
+
 export class Registry {
   /** HOST:PORT, as in an image's reference. */
   readonly address: string;
@@ -30,7 +38,8 @@ export class Registry {
     this.#cleanup = cleanup;
   }
 
-  static async start(): Promise<Registry> {
+  /** `user`: the only one who may read or write; default: everyone may. */
+  static async start(user?: User): Promise<Registry> {
     return assemble(async (cleanup) => {
       const folder = await mkdtemp(join(tmpdir(), "comfyui-registry-"));
       cleanup.add(() => run("rm", ["-rf", folder]));
@@ -40,7 +49,9 @@ export class Registry {
         log: { level: "info", accesslog: { disabled: false } },
         storage: { filesystem: { rootdirectory: join(folder, "storage") }, delete: { enabled: true } },
         http: { addr: address, secret: "only for tests" },
+        ...(user && { auth: { htpasswd: { realm: "tests", path: join(folder, "htpasswd") } } }),
       };
+      if (user) await writeFile(join(folder, "htpasswd"), `${user.name}:${user.bcrypt}\n`);
       // YAML, of which JSON is a part.
       await writeFile(join(folder, "config.yml"), JSON.stringify(config));
       // Ends with this process, even by kill -9.

@@ -1,6 +1,7 @@
 /**
  * README's transcripts, made by really running what they show: `node test/support/transcript.ts` writes them into README.md,
- * between their markers. Of the quickstart its closing report, of the preview the lines that differ.
+ * between their markers. Of the quickstart its closing report, of the preview the lines that differ; `...` stands for what is
+ * left out.
  */
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,12 +20,12 @@ export async function makeTranscripts(): Promise<Transcripts> {
   await using sandbox = await Sandbox.create({ store: await prefetchedStore() });
   await initStack(sandbox);
   const { stdout } = await sandbox.run("node", ["infra/quickstart.ts"], { timeout: 20 * 60_000 });
-  // Which command runs the image depends on what the machine has.
+  // Before it lies the progress of minutes; after it the command that runs the image, which depends on what the machine has.
   const report = stdout.slice(stdout.indexOf("LAYER "), stdout.indexOf("\nRun it,"));
   appendFileSync(sandbox.host("layers/layer6-app/app/page.html"), "<!-- an edit -->\n");
   const preview = await sandbox.bash(PREVIEW.replace("--diff", "--diff --non-interactive --color never"));
   const shown = (text: string) => text.replaceAll(sandbox.root, "~/comfyui-image").trimEnd();
-  return { quickstart: `$ npm run quickstart\n...\n${shown(report)}`, preview: `$ ${PREVIEW}\n${shown(preview.stdout)}` };
+  return { quickstart: `$ npm run quickstart\n...\n${shown(report)}\n...`, preview: `$ ${PREVIEW}\n${shown(preview.stdout)}` };
 }
 
 /** The transcripts that README.md shows. */

@@ -1,0 +1,160 @@
+/** Prefetch where Debian or PyPI have not what is locked: real apt and pip, and a small signed mirror that a test can break. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { after, afterEach, before, test } from "node:test";
+import { protocol } from "../../infra/request.ts";
+import { aptWithoutMirror, type DebianMirror, debianMirror, noKeyrings } from "../support/debian-mirror.ts";
+import { freePort } from "../support/ports.ts";
+import { prefetchedStore } from "../support/prefetched-store.ts";
+import type { Result } from "../support/process.ts";
+import { Sandbox } from "../support/sandbox.ts";
+
+interface Entry {
+  readonly index: string;
+  readonly name: string;
+  readonly version: string;
+  readonly file: string;
+  readonly hash: string;
+}
+
+const LOCK = "layers/locks/sample/debs/lock.json";
+const RELOCKED = "layers/locks/sample/debs/relocked.json";
+const WHEELS = "layers/locks/sample/layer5-perf.json";
+/** A version that no mirror has. */
+const NEVER = "0-never";
+const NO_HASH = `sha256-${"A".repeat(43)}=`;
+
+let sandbox: Sandbox;
+let locks: ReadonlyMap<string, string>;
+let suite: string;
+/** Offers the one package that the locks of these tests need, in a newer version than they lock. */
+let mirror: DebianMirror;
+
+before(async () => {
+  sandbox = await Sandbox.create({ store: await prefetchedStore() });
+  // What a mirror offers is to be compared with the committed lock, not with one that this machine made anew.
+  locks = new Map([LOCK, WHEELS].map((file) => [file, readFileSync(sandbox.host(file), "utf8")]));
+  ({ suite } = JSON.parse(locks.get(LOCK) as string) as { suite: string });
+  const { stdout } = await sandbox.bash("ls -d /nix/store/*-busybox-seed-*/bin/busybox | head -n 1");
+  mirror = await debianMirror(sandbox, suite, [{ name: "busybox-static", version: "9:9.0-1", file: ["/usr/bin/busybox", stdout.trim()] }]);
+});
+after(() => sandbox.stop());
+afterEach(() => {
+  for (const [file, text] of locks) writeFileSync(sandbox.host(file), text);
+  rmSync(sandbox.host(RELOCKED), { force: true });
+});
+
+/** Changes the entries of a lock. */
+function relock(file: string, change: (entries: Entry[]) => Entry[]): void {
+  const lock = JSON.parse(readFileSync(sandbox.host(file), "utf8")) as { files: Entry[] };
+  writeFileSync(sandbox.host(file), JSON.stringify({ ...lock, files: change(lock.files) }));
+}
+
+/** Debian's lock with only busybox-static, in a version that the store has not, and the program from it. */
+function lockGone(): void {
+  relock(LOCK, (entries) => {
+    const seed = entries.filter(({ index }) => index === "seed");
+    const [busybox] = entries.filter(({ name }) => name === "busybox-static");
+    return [...seed, { ...(busybox as Entry), version: NEVER, hash: NO_HASH }];
+  });
+}
+
+interface Options {
+  readonly relock?: boolean;
+  readonly keyrings?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs prefetch.sh with these keyrings in the machine's place, seen by it alone. */
+async function prefetch({ relock = false, keyrings, env = {} }: Options): Promise<Result> {
+  rmSync(sandbox.host(".local/apt"), { recursive: true, force: true });
+  const mount = keyrings === undefined ? "" : `mount --bind '${keyrings}' /usr/share/keyrings; `;
+  return sandbox.run("unshare", ["--mount", "bash", "-euc", `${mount}exec bash infra/hosts/prefetch.sh`], {
+    input: JSON.stringify({ protocol, flavor: "sample", relock }),
+    // Downloads of its own: what is made up here must not be taken for a real file by another test.
+    env: { COMFYUI_DOWNLOADS: `${sandbox.at}/tmp/downloads`, COMFYUI_DEBIAN_MIRROR: "", ...env },
+    allowFailure: true,
+    timeout: 5 * 60_000,
+  });
+}
+
+async function assertFault(code: string, options: Options, says: readonly (string | RegExp)[]): Promise<void> {
+  const { code: exit, stdout, stderr } = await prefetch(options);
+  assert.deepEqual([exit, stdout], [1, ""], stderr);
+  assert.deepEqual([...stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found), [code], stderr);
+  assert.match(stderr, /^ {2}fix: {6}\S/m);
+  for (const words of says) assert.ok(typeof words === "string" ? stderr.includes(words) : words.test(stderr), `${words} is not in:\n${stderr}`);
+  assert.ok(!existsSync(sandbox.host(RELOCKED)), "nothing was locked anew");
+}
+
+const ours = (more: Options = {}): Options => ({ keyrings: mirror.keyrings, ...more, env: { COMFYUI_DEBIAN_MIRROR: mirror.url, ...more.env } });
+
+test("PREFETCH_LOCK_STALE: a locked version that the mirror no longer has, where nothing may be locked anew", async () => {
+  lockGone();
+  await assertFault("PREFETCH_LOCK_STALE", ours(), ["Debian no longer has packages that flavor sample locks", `not on the mirror: busybox-static ${NEVER}`]);
+});
+
+test("with relock: what the mirror has now is locked, named, and used; the committed lock wins when it can be had again", async () => {
+  lockGone();
+  const first = await prefetch(ours({ relock: true }));
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stderr, new RegExp(`^Debian ${suite} no longer has busybox-static ${NEVER}$`, "m"));
+  assert.deepEqual((JSON.parse(first.stdout) as { relocked: unknown }).relocked, [{ name: "busybox-static", locked: NEVER, found: "9:9.0-1" }]);
+  assert.ok(existsSync(sandbox.host(RELOCKED)));
+
+  const again = await prefetch(ours({ relock: true }));
+  assert.deepEqual([again.code, (JSON.parse(again.stdout) as { downloaded: number }).downloaded], [0, 0], "the second time it is there");
+
+  writeFileSync(sandbox.host(LOCK), locks.get(LOCK) as string);
+  const back = await prefetch(ours({ relock: true }));
+  assert.equal(back.code, 0, back.stderr);
+  assert.match(back.stderr, /relocked\.json is removed/);
+  assert.ok(!existsSync(sandbox.host(RELOCKED)));
+});
+
+test("PREFETCH_PACKAGE_GONE: a package that Debian dropped altogether", async () => {
+  lockGone();
+  relock(LOCK, (entries) => [...entries, { ...(entries[1] as Entry), name: "no-such-package", file: "no-such-package_amd64.deb" }]);
+  await assertFault("PREFETCH_PACKAGE_GONE", ours({ relock: true }), [`Debian ${suite} has no package no-such-package any more`]);
+});
+
+test("PREFETCH_MIRROR: a mirror signed by another key is refused", async () => {
+  lockGone();
+  const other = await debianMirror(sandbox, suite, []);
+  await assertFault("PREFETCH_MIRROR", ours({ relock: true, keyrings: other.keyrings }), [/NO_PUBKEY|is not signed/, `found:    ${mirror.url}`]);
+});
+
+test("PREFETCH_MIRROR: a mirror that does not answer is not taken for one without packages", async () => {
+  lockGone();
+  const url = `http://127.0.0.1:${await freePort()}/debian`;
+  await assertFault("PREFETCH_MIRROR", { relock: true, env: { COMFYUI_DEBIAN_MIRROR: url } }, ["could not be read", `found:    ${url}`]);
+});
+
+test("PREFETCH_MIRROR_MISSING: apt names no Debian mirror", async () => {
+  lockGone();
+  await assertFault("PREFETCH_MIRROR_MISSING", { env: { APT_CONFIG: aptWithoutMirror(sandbox) } }, ["names no Debian mirror", "set COMFYUI_DEBIAN_MIRROR"]);
+});
+
+test("PREFETCH_KEYRING_MISSING: without Debian's keys nothing is asked", async () => {
+  lockGone();
+  await assertFault("PREFETCH_KEYRING_MISSING", ours({ keyrings: noKeyrings(sandbox) }), ["install the package debian-archive-keyring"]);
+});
+
+test("PREFETCH_HASH: the program that starts every build is not the locked one", async () => {
+  relock(LOCK, (entries) => entries.map((entry) => (entry.index === "seed" ? { ...entry, hash: NO_HASH } : entry)));
+  await assertFault("PREFETCH_HASH", {}, ["is not the locked one", /found: +\/nix\/store\/\S+-busybox-seed-/, /expected: \/nix\/store\/\S+-busybox-seed-/]);
+});
+
+test("PREFETCH_DOWNLOAD: a wheel that pip cannot get", async () => {
+  relock(WHEELS, ([first, ...rest]) => [{ ...(first as Entry), hash: NO_HASH }, ...rest]);
+  await assertFault("PREFETCH_DOWNLOAD", { env: { PIP_NO_INDEX: "1" } }, ["pip could not download", /No matching distribution found for ml-dtypes/i]);
+});
+
+test("PREFETCH_DOWNLOAD: a package that the mirror lists but has not", async () => {
+  lockGone();
+  const deb = `${mirror.url.slice("file://".length)}/pool/busybox-static.deb`;
+  const { stdout } = await sandbox.run("nix", ["hash", "file", deb]);
+  relock(LOCK, (entries) => entries.map((entry) => (entry.index === "debian" ? { ...entry, version: "9:9.0-1", hash: stdout.trim() } : entry)));
+  rmSync(sandbox.host(deb));
+  await assertFault("PREFETCH_DOWNLOAD", ours(), ["apt could not download"]);
+});

@@ -1,0 +1,36 @@
+/** A proxy in front of a real registry that keeps nothing back but spoils one thing: manifests, once one was sent. */
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface FaultyProxy extends AsyncDisposable {
+  /** HOST:PORT, as in an image's reference. */
+  readonly address: string;
+}
+
+/** After the first manifest that comes in, every manifest that goes out ends with a line break that it did not have. */
+export async function spoilManifests(registry: string): Promise<FaultyProxy> {
+  let sent = false;
+  const server = createServer((incoming, outgoing) => {
+    const { method, url = "", headers } = incoming;
+    const isManifest = url.includes("/manifests/");
+    if (method === "PUT" && isManifest) sent = true;
+    const spoil = method === "GET" && isManifest && sent ? "\n" : "";
+    const forwarded = request(`http://${registry}${url}`, { method, headers }, (answer) => {
+      const length = answer.headers["content-length"];
+      outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...(length !== undefined && { "content-length": Number(length) + spoil.length }) });
+      answer.on("data", (chunk) => outgoing.write(chunk)).on("end", () => outgoing.end(spoil));
+    });
+    forwarded.on("error", () => outgoing.destroy());
+    incoming.pipe(forwarded);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
