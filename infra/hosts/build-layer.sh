@@ -49,6 +49,7 @@ esac
 mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
 mapfile -t outs < <(jq -r '.[].outputs.out' "$WORK/result.json")
 say "$layer: copying to the cache"
+cache_mend "$log"
 cache_push "$log" "${drvs[@]}"
 cache_verify "${outs[@]}"
 

@@ -80,12 +80,35 @@ not_offered() {
   [ -z "$paths" ] || printf '%s\n' "$paths"
 }
 
+# cache_mend LOG: what this build had to make although the cache has it, with a good signature, was refused for its content.
+# A copy would take it for present and leave it as it is, so the cache forgets it first.
+cache_mend() {
+  local cache path info
+  cache=$(cache_folder)
+  while IFS= read -r path; do
+    info=${path#/nix/store/}
+    info=$cache/${info:0:32}.narinfo
+    if [ -e "$info" ] && signatures "$path" >/dev/null 2>&1; then
+      say "the cache's copy of $path is damaged: replacing it"
+      # The archive first: it is named by its hash, and one that is there is not written again.
+      rm -f -- "$cache/$(sed -n 's/^URL: //p' "$info")"
+      rm -f -- "$info"
+    fi
+  done < <(sed -n "s/^building '\([^']*\)'.*/\1/p" "$1" | xargs -r nix-store --query --outputs)
+}
+
+# signatures PATH...: fails, naming them, where the cache has one of these or of what they refer to without our signature.
+signatures() {
+  local cache
+  cache=$(cache_folder)
+  nix store verify --store "file://$(in_url "$cache")" --recursive --no-contents --sigs-needed 1 \
+    --option trusted-public-keys "$(cat "$KEYS/cache.public")" "$@"
+}
+
 # cache_verify PATH...: a push without a valid signature is refused only where it is used; so ask now.
 cache_verify() {
-  local problem cache
-  cache=$(cache_folder)
-  problem=$(nix store verify --store "file://$(in_url "$cache")" --recursive --no-contents --sigs-needed 1 \
-    --option trusted-public-keys "$(cat "$KEYS/cache.public")" "$@" 2>&1) ||
-    fail CACHE_SIGNATURE "the cache in $cache has paths that its key did not sign: $(grep -v '^checking' <<<"$problem" | head -n 3)" \
+  local problem
+  problem=$(signatures "$@" 2>&1) ||
+    fail CACHE_SIGNATURE "the cache in $(cache_folder) has paths that its key did not sign: $(grep -v '^checking' <<<"$problem" | head -n 3)" \
       "delete the .narinfo files of these paths in the cache, then run 'pulumi up' again"
 }

@@ -122,11 +122,14 @@ async function assertUnsigned({ sandbox, path, result: { code, stderr, stdout },
   assert.ok(readFileSync(narinfo(sandbox, path), "utf8").includes(`Sig: ${(await outputs(sandbox)).cache.publicKey.split(":")[0]}:`), "signed by the cache's key");
 }
 
-test("one flipped bit in a NAR is refused", () =>
-  rebuildAfter(flipOneBit, ({ sandbox, result: { code, stdout } }) => {
+test("one flipped bit in a NAR is refused, and the cache is mended", () =>
+  rebuildAfter(flipOneBit, async ({ sandbox, result: { code, stdout }, again }) => {
     assert.equal(code, 0);
     assert.ok(parseAnswer(layerAnswer, stdout).built > 0);
     assert.match(newestLog(sandbox, "layer5-perf"), /hash mismatch|corrupt|cannot be substituted|decompress/i);
+    await sandbox.wipeStore(EMPTY_STORE);
+    const { built, substituted } = parseAnswer(layerAnswer, (await again()).stdout);
+    assert.ok(built === 0 && substituted > 0, "the next machine takes it from the cache again");
   }));
 
 test("CACHE_SIGNATURE: a path signed by another key is refused, and named", () => rebuildAfter(signByAnother, assertUnsigned));
