@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 
 need jq nix nix-store flock timeout sha256sum
 read_request .layer .fingerprint .inputs .system .flavor .compression .graph .below .cache.path .substituters
@@ -14,43 +15,27 @@ layer=$(asked .layer)
 fingerprint=$(asked .fingerprint)
 [[ $layer =~ ^[a-z0-9-]+$ && $fingerprint =~ ^[0-9a-f]{12}$ ]] ||
   fail REQUEST_INVALID "the request names no layer and fingerprint" "run this script through pulumi" "$layer $fingerprint"
-[ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
 
-WORK=$STATE/work/$layer
-mkdir -p "$WORK" "$STATE"/{locks,roots/layers} "$STATE"/{logs,records}/"$layer"
-
-started=$(date -u +%s.%N)
-exec 9>"$STATE/locks/$layer.lock"
-if ! flock --nonblock 9; then
-  say "$layer: joining the build that is running already"
-  flock 9
-fi
-log=$STATE/logs/$layer/$(date -u +%Y%m%dT%H%M%SZ)-$fingerprint.log
-copy_sources "$WORK/source" "$layer"
-nix_options
-
-attr=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression).$layer
+begin_run "$layer" "$fingerprint" build "$layer"
+attr=$FLAVOR_SET.$layer
 installables=("$attr")
 has_blob=$(jq --arg layer "$layer" '.layers[] | select(.attr == $layer) | .blob' "$WORK/source/layers.json")
 [ "$has_blob" = false ] || installables+=("$attr.blob")
 
-say "$layer: building (log: $log)"
-printf '# %s %s, %s\n' "$layer" "$fingerprint" "$(nix --version)" >"$log"
+say "$layer: building (log: $LOG)"
 status=0
-# From inside the copy, so that no folder's name is read as part of a URL.
-cd -- "$WORK/source"
-nix_build "$log" "$WORK/result.json" "$STATE/roots/layers/$layer" "${installables[@]}" || status=$?
+nix_build "$LOG" "$WORK/result.json" "$STATE/roots/layers/$layer" "${installables[@]}" || status=$?
 case $status in
   0) ;;
-  124 | 137) fail LAYER_TIMEOUT "$layer did not build within $LIMIT seconds (log: $log)" "set COMFYUI_LAYER_TIMEOUT to more seconds, or look for a hanging build in the log" ;;
-  *) fail LAYER_BUILD_FAILED "$layer did not build (log: $log)" "correct the layer, then run 'pulumi up' again: finished layers are kept" "$(why "$log")" ;;
+  124 | 137) fail LAYER_TIMEOUT "$layer did not build within $LIMIT seconds (log: $LOG)" "set COMFYUI_LAYER_TIMEOUT to more seconds, or look for a hanging build in the log" ;;
+  *) fail LAYER_BUILD_FAILED "$layer did not build (log: $LOG)" "correct the layer, then run 'pulumi up' again: finished layers are kept" "$(why "$LOG")" ;;
 esac
 
 mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
 mapfile -t outs < <(jq -r '.[].outputs.out' "$WORK/result.json")
 say "$layer: copying to the cache"
-cache_mend "$log"
-cache_push "$log" "${drvs[@]}"
+cache_mend "$LOG"
+cache_push "$LOG" "${drvs[@]}"
 cache_verify "${outs[@]}"
 
 # By what was built, not by the key: an edited comment is another key for the same thing.
@@ -59,15 +44,15 @@ blob=null
 [ "$has_blob" = false ] || blob=$(jq -c '{mediaType, digest, diffId, size}' "${outs[1]}/blob.json")
 known=null
 [ ! -s "$record" ] || known=$(cat "$record")
-jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$log" --arg storePath "${outs[0]}" \
+jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${outs[0]}" \
   --argjson blob "$blob" \
-  --argjson started "$started" --argjson ended "$(date -u +%s.%N)" \
-  --argjson built "$(grep -c "^building '" "$log" || [ $? -eq 1 ])" \
-  --argjson substituted "$(grep -c "^copying path '.* from '" "$log" || [ $? -eq 1 ])" \
+  --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \
+  --argjson built "$(grep -c "^building '" "$LOG" || [ $? -eq 1 ])" \
+  --argjson substituted "$(grep -c "^copying path '.* from '" "$LOG" || [ $? -eq 1 ])" \
   --argjson known "$known" '
   {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blob: $blob,
    seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false,
-   startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
+   startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $LOG}
   | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
 # A re-run that built nothing leaves the record of the run that did.
 [ "$(jq .reused "$WORK/answer.json")" = true ] || { cp "$WORK/answer.json" "$record.new" && mv "$record.new" "$record"; }

@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
 
 need jq nix nix-store skopeo flock timeout sha256sum
@@ -13,31 +14,18 @@ read_request .tag .layers .registry.kind .system .flavor .compression .graph .be
 need_nix
 tag=$(asked .tag)
 [[ $tag =~ ^[0-9a-f]{12}$ ]] || fail REQUEST_INVALID "the request's tag is no fingerprint" "run this script through pulumi" "$tag"
-[ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
 
-WORK=$STATE/work/image
-mkdir -p "$WORK" "$STATE"/{locks,logs/image,roots/images,records/image}
-started=$(date -u +%s.%N)
-exec 9>"$STATE/locks/image.lock"
-if ! flock --nonblock 9; then
-  say "image: joining the publish that is running already"
-  flock 9
-fi
-log=$STATE/logs/image/$(date -u +%Y%m%dT%H%M%SZ)-$tag.log
-printf '# image %s, %s, %s\n' "$tag" "$(nix --version)" "$(skopeo --version)" >"$log"
-copy_sources "$WORK/source"
-nix_options
+begin_run image "$tag" publish
+skopeo --version >>"$LOG"
 open_registry "$tag"
 
-say "image: putting it together (log: $log)"
-set_attr=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression)
+say "image: putting it together (log: $LOG)"
 # The image refers to the blobs; the layers' contents are roots of their own, since a blob does not keep them.
-mapfile -t installables < <(jq -r --arg set "$set_attr" '"\($set).comfyui", (.layers | keys[] | "\($set).\(.)")' <<<"$REQUEST")
-cd -- "$WORK/source"
-nix_build "$log" "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[@]}" ||
-  fail LAYER_BUILD_FAILED "the image could not be put together (log: $log)" "correct what the log says, then run 'pulumi up' again" "$(why "$log")"
+mapfile -t installables < <(jq -r --arg set "$FLAVOR_SET" '"\($set).comfyui", (.layers | keys[] | "\($set).\(.)")' <<<"$REQUEST")
+nix_build "$LOG" "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[@]}" ||
+  fail LAYER_BUILD_FAILED "the image could not be put together (log: $LOG)" "correct what the log says, then run 'pulumi up' again" "$(why "$LOG")"
 image=$(jq -r '.[0].outputs.out' "$WORK/result.json")
-cache_push "$log" "$(jq -r '.[0].drvPath' "$WORK/result.json")"
+cache_push "$LOG" "$(jq -r '.[0].drvPath' "$WORK/result.json")"
 
 # OCI image layout: index.json names the manifest, which names config and layers with their sizes.
 digest=$(jq -r '.manifests[0].digest' "$image/index.json")
@@ -52,7 +40,7 @@ elif [ -n "$found" ]; then
   fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
 else
   say "image: publishing $REFERENCE"
-  blobs=$(send_image "$image" "$manifest" "$log")
+  blobs=$(send_image "$image" "$manifest" "$LOG")
   sent=$(jq --arg blobs "$blobs" --argjson manifest "$manifest_size" \
     '($blobs | split("\n")) as $sent | [(.config, .layers[] | select(.digest | IN($sent[])) | .size), $manifest] | add' "$manifest")
   found=$(published_digest)
@@ -60,6 +48,6 @@ else
 fi
 
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
-  --argjson started "$started" --argjson ended "$(date -u +%s.%N)" '
+  --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" '
   {reference: $reference, tag: $tag, digest: $digest, size: $size, status: $status, sentBytes: $sent, skippedBytes: ($size - $sent),
    seconds: (($ended - $started) * 10 | round / 10)}' | tee "$STATE/records/image/$tag.json"

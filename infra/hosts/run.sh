@@ -1,0 +1,29 @@
+# One run of a script that builds: its folder, its lock, its log, its sources. Sourced, never run.
+# shellcheck shell=bash
+
+# begin_run NAME KEY WHAT [LAYER]: takes the lock of this name (WHAT is what a second run joins), checks the sources of the
+# request into WORK/source, and goes there: no folder's name is then read as part of a URL. Sets WORK, LOG, STARTED, and
+# FLAVOR_SET, the prefix of all attributes.
+begin_run() {
+  local name=$1 key=$2 what=$3 layer=${4:-}
+  [ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
+  [ -s "$KEYS/cache.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $KEYS/cache.secret" \
+    "restore it from its backup; where there is none, 'pulumi up --replace' of comfyui-cache makes a new key, and the cache is to be emptied"
+  WORK=$STATE/work/$name
+  mkdir -p "$WORK" "$STATE"/{locks,roots/layers,roots/images} "$STATE"/{logs,records}/"$name"
+  # Read by the scripts that source this file.
+  # shellcheck disable=SC2034
+  STARTED=$(date -u +%s.%N)
+  exec 9>"$STATE/locks/$name.lock"
+  if ! flock --nonblock 9; then
+    say "$name: joining the $what that is running already"
+    flock 9
+  fi
+  LOG=$STATE/logs/$name/$(date -u +%Y%m%dT%H%M%SZ)-$key.log
+  copy_sources "$WORK/source" "$layer"
+  nix_options
+  printf '# %s %s, %s\n' "$name" "$key" "$(nix --version)" >"$LOG"
+  # shellcheck disable=SC2034
+  FLAVOR_SET=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression)
+  cd -- "$WORK/source" || exit 1
+}
