@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Json } from "./canonical-json.ts";
 import { type Fault, throwFaults } from "./faults.ts";
 import { issueViews } from "./zod-faults.ts";
 
@@ -13,12 +14,22 @@ const layerSchema = z.strictObject({
   after: z.array(z.string()),
   /** Whether the layer is a blob of the image, or only an input of others. */
   blob: z.boolean(),
-  /** A command that shows that the layer works; run in the build and usable with `docker run`. Empty: none. */
-  smoke: z.array(z.string()),
+  /** A command that shows that the layer works, or one for each flavor; run in the build and usable with `docker run`. Empty: none. */
+  smoke: z.union([z.array(z.string()), z.record(z.string(), z.array(z.string()))]),
+});
+
+/** What a flavor's layers are made from. All of it is content: a change builds every layer of the flavor again. */
+const flavorSchema = z.strictObject({
+  /** Folder in layers/package-sets/: where programs, libraries and Python come from. */
+  packageSet: z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name"),
+  /** Longest tar, in bytes before compression, that becomes one blob; a larger layer becomes several. Default: no limit. */
+  blobLimit: z.number().int().min(1_000_000).optional(),
+  /** Where PyTorch comes from: the locked wheels, or the package set's own build of it. Default: wheels. */
+  torch: z.enum(["wheels", "nixpkgs"]).optional(),
 });
 
 const graphSchema = z.strictObject({
-  flavors: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name"), z.strictObject({ packageSet: z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name") })),
+  flavors: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name"), flavorSchema),
   /** Inputs of every layer. */
   shared: z.array(z.string()),
   layers: z.array(layerSchema).min(1, "at least one layer"),
@@ -38,7 +49,7 @@ export function parseLayerGraph(text: string): LayerGraph {
     throw result.error;
   }
   const graph = result.data;
-  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph)];
+  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph), ...smokeFaults(graph)];
   throwFaults(faults.length > 0 ? faults : cycleFaults(graph));
   throwFaults(orderFaults(graph));
   return graph;
@@ -91,6 +102,24 @@ function inputFaults({ shared, layers }: LayerGraph): Fault[] {
     if (!/^[A-Za-z0-9._+{}-]+(\/[A-Za-z0-9._+{}-]+)*\/?$/.test(input)) return [{ code: "GRAPH_INPUT_NAME", where, problem: "the input is not a plain path", found: JSON.stringify(input), expected: "names of letters, digits and . _ + -, joined by /" }];
     return [];
   });
+}
+
+function smokeFaults({ flavors, layers }: LayerGraph): Fault[] {
+  const wanted = Object.keys(flavors).sort().join(", ");
+  return layers.flatMap(({ attr, smoke }): Fault[] => {
+    if (Array.isArray(smoke) || Object.keys(smoke).sort().join(", ") === wanted) return [];
+    return [{ code: "GRAPH_SMOKE", where: `layers.json: ${attr}.smoke`, problem: "the smoke tests are not those of the flavors", found: Object.keys(smoke).sort().join(", ") || "none", expected: wanted }];
+  });
+}
+
+/** A flavor's entry, as the JSON it was read from. */
+export function flavorOf(graph: LayerGraph, flavor: string): Json {
+  return (graph.flavors[flavor] ?? {}) as Json;
+}
+
+/** A layer's smoke test in one flavor. */
+export function smokeOf({ smoke }: Layer, flavor: string): readonly string[] {
+  return Array.isArray(smoke) ? smoke : (smoke[flavor] ?? []);
 }
 
 function cycleFaults({ layers }: LayerGraph): Fault[] {

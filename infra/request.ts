@@ -3,7 +3,7 @@ import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { BinaryCacheConfig, Config, RegistryConfig } from "./config.ts";
 import { type BuildSettings, fingerprintImage, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
 import type { LayerInputs } from "./input-files.ts";
-import { type Layer, type LayerGraph, onClosure } from "./layer-graph.ts";
+import { flavorOf, type Layer, type LayerGraph, onClosure, smokeOf } from "./layer-graph.ts";
 
 /** Version of what host scripts read and answer. A new one re-runs every command, so it changes with the answers' form only. */
 export const protocol = 1;
@@ -118,8 +118,7 @@ function lines(files: Words): string {
 
 /** layers.json as the checked copy gets it: only what the asked layer may evaluate; `after` names layers outside the copy. */
 function reduced(graph: LayerGraph, flavor: string, layers: readonly Layer[]): Json {
-  const packageSet = graph.flavors[flavor]?.packageSet ?? "";
-  return { flavors: { [flavor]: { packageSet } }, shared: graph.shared, layers: layers.map((layer) => ({ ...layer, after: [] })) };
+  return { flavors: { [flavor]: flavorOf(graph, flavor) }, shared: graph.shared, layers: layers.map((layer) => ({ ...layer, after: [], smoke: smokeOf(layer, flavor) })) };
 }
 
 function digest(text: string): string {

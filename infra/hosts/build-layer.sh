@@ -52,7 +52,7 @@ jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --
   --argjson known "$known" '
   {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blob: $blob,
    seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false,
-   startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $LOG}
+   startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
   | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
 # A re-run that built nothing leaves the record of the run that did.
 [ "$(jq .reused "$WORK/answer.json")" = true ] || { cp "$WORK/answer.json" "$record.new" && mv "$record.new" "$record"; }

@@ -136,7 +136,7 @@ seed() { # LOCK
     "$(unpack_seed "$(jq -r .path <<< "$package")" "$(jq -r .file <<< "$entry")")")
   [ "$added" = "$(jq -r .path <<< "$entry")" ] ||
     fail PREFETCH_HASH "the program in $(jq -r .file <<< "$package") is not the locked one" \
-      "restore layers/locks/$flavor from git" "$added" "$(jq -r .path <<< "$entry")"
+      "restore ${1#"$ROOT/"} from git" "$added" "$(jq -r .path <<< "$entry")"
 }
 
 # make_relocked FOLDER STALE: what Debian has now instead, in a lock of this machine's own.

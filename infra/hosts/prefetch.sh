@@ -5,7 +5,7 @@
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then
-# resolved anew, and layers/locks/FLAVOR/debs/relocked.json (ignored by git, preferred by the package set) says to what.
+# resolved anew, and layers/package-sets/debian/debs/relocked.json (ignored by git, preferred by the package set) says to what.
 # Environment: COMFYUI_STATE, COMFYUI_DOWNLOADS (folders), COMFYUI_DEBIAN_MIRROR (where this machine's apt is not Debian's).
 set -euo pipefail
 
@@ -176,15 +176,17 @@ main() {
   exec 9> "$downloads/.lock"
   flock 9
 
-  local python_locks=("$locks"/*.json) debian_locks=()
-  if [ -f "$locks/debs/lock.json" ]; then
-    debian "$locks/debs"
-    debian_locks=("$(debian_lock "$locks/debs")")
+  local package_set python_locks debian_locks=()
+  package_set=$ROOT/layers/package-sets/$(jq -r --arg flavor "$flavor" '.flavors[$flavor].packageSet' "$ROOT/layers/layers.json")
+  python_locks=("$locks"/*.lock.json "$package_set"/build.lock.json)
+  if [ -f "$package_set/debs/lock.json" ]; then
+    debian "$package_set/debs"
+    debian_locks=("$(debian_lock "$package_set/debs")")
   fi
   pypi "${python_locks[@]}"
   pin "${python_locks[@]}" "${debian_locks[@]}"
   jq -cn --argjson total "$(wc -l < "$work/all")" --argjson count "$count" --argjson bytes "$bytes" \
-    --argjson relocked "$(relocked_packages "$locks/debs")" \
+    --argjson relocked "$(relocked_packages "$package_set/debs")" \
     '{present: ([$total - $count, 0] | max), downloaded: $count, bytes: $bytes, relocked: $relocked}'
 }
 

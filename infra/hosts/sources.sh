@@ -39,7 +39,8 @@ reduced_graph() {
   jq -cSj --arg layer "$1" --arg flavor "$(asked .flavor)" '. as $graph
     | def grow: . as $names | ([$names[], ($graph.layers[] | select(.attr | IN($names[])) | .on[])] | unique) | if . == $names then . else grow end;
     ([.layers[] | select(if $layer == "" then .blob else .attr == $layer end).attr] | grow) as $names
-    | {flavors: {($flavor): .flavors[$flavor]}, shared, layers: [.layers[] | select(.attr | IN($names[])) | .after = []]}' "$ROOT/layers/layers.json" ||
+    | {flavors: {($flavor): .flavors[$flavor]}, shared, layers: [.layers[] | select(.attr | IN($names[])) 
+      | .after = [] | .smoke |= if type == "array" then . else .[$flavor] end]}' "$ROOT/layers/layers.json" ||
     sources_changed "layers.json"
 }
 

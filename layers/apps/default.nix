@@ -8,7 +8,6 @@ let
   };
   pkgs = import (source + "/package-sets/${graph.flavors.${defaults.flavor}.packageSet}") {
     inherit system platform inputs;
-    locks = source + "/locks/${defaults.flavor}";
   };
   layers = map (layer: layer.attr) graph.layers;
 

@@ -1,7 +1,7 @@
 # The base: command-line tools, certificates, time zones, locale, and the image's own / (users, /tmp, /data).
 { pkgs, files, ... }:
 {
-  programs = map (name: pkgs.${name}) (files.read "layer0-base.json").programs;
+  programs = map (name: pkgs.${name}) (files.chosen "layer0-base.json").programs;
 
   root = {
     tree = "${./root}";

@@ -4,5 +4,5 @@
 {
   files = builtins.listToAttrs (map
     (file: { name = file.file; value = files.fetch file; })
-    (builtins.concatMap files.locked [ "layer3-pytorch.json" "layer4-deps.json" "layer5-perf.json" ]));
+    (builtins.concatMap files.locked [ "layer3-pytorch.lock.json" "layer4-deps.lock.json" "layer5-perf.lock.json" ]));
 }

@@ -1,11 +1,11 @@
 # What a layer's module and the layer functions have at hand.
-{ pkgs, platform, flavor, compression, locks }:
+{ pkgs, platform, flavor, settings, compression, chosen, locks }:
 let
   tools = rec {
-    inherit pkgs platform flavor compression locks;
+    inherit pkgs platform flavor settings compression;
     text = import ./text.nix;
     config = import ./config.nix;
-    files = import ./files.nix { inherit pkgs locks; };
+    files = import ./files.nix { inherit pkgs chosen locks; };
     python = import ./python.nix { inherit pkgs platform files; };
     mkBlob = import ./blob.nix { inherit pkgs compression; };
     mkImage = import ./image.nix { inherit pkgs platform compression config; };

@@ -1,14 +1,16 @@
-# Files of a lock: { "files": [ { index, name, version, file, hash, system? } ] }. A lock names no host; the package set knows
-# where files of an index come from.
-{ pkgs, locks }:
+# What a flavor is made of, as data: flavors/FLAVOR/ says by hand what is chosen from the package set, locks/FLAVOR/ has the
+# files, { "files": [ { index, name, version, file, hash, size, system? } ] }, as infra/lock/lock-file.ts writes them. A lock
+# names no registry's host; the package set knows where files of an index come from.
+{ pkgs, chosen, locks }:
 let
   inherit (pkgs.stdenv.hostPlatform) system;
-  read = lock: builtins.fromJSON (builtins.readFile (locks + "/${lock}"));
+  read = path: builtins.fromJSON (builtins.readFile path);
 in
 {
-  inherit read;
+  # flavors/FLAVOR/NAME
+  chosen = name: read (chosen + "/${name}");
   # The entries of a lock that this system uses.
-  locked = lock: builtins.filter (file: (file.system or system) == system) (read lock).files;
+  locked = lock: builtins.filter (file: (file.system or system) == system) (read (locks + "/${lock}")).files;
   fetch = file: pkgs.fetchurl {
     name = file.file;
     url = "mirror://${file.index}/${file.file}";

@@ -4,11 +4,10 @@ let
   # Shared code as seen from one filtered source.
   toolsFrom = source: import (source + "/lib") {
     inherit flavor compression platform;
+    settings = graph.flavors.${flavor};
+    chosen = source + "/flavors/${flavor}";
     locks = source + "/locks/${flavor}";
-    pkgs = import (source + "/package-sets/${graph.flavors.${flavor}.packageSet}") {
-      inherit system platform inputs;
-      locks = source + "/locks/${flavor}";
-    };
+    pkgs = import (source + "/package-sets/${graph.flavors.${flavor}.packageSet}") { inherit system platform inputs; };
   };
 
   call = entry:

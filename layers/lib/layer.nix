@@ -7,7 +7,7 @@
 #   root      what goes to the image's own /: { tree, directories, links } (see pack_blob.py)
 #   check     shell code, run once everything is in place
 #   config    a function of the layer's path: what it adds to the image's config (see config.nix)
-{ pkgs, python, text, config, mkBlob, mkImage, ... }@tools:
+{ pkgs, flavor, python, text, config, mkBlob, mkImage, ... }@tools:
 { entry, module, below }:
 let
   made = module (tools // { inherit below; });
@@ -35,7 +35,7 @@ let
       # What the config names has to be in the image: written down here, it is part of the layer's closure.
       imageConfig = builtins.toJSON (configOf self);
       check = made.check or "";
-      smoke = text.shellWords entry.smoke;
+      smoke = text.shellWords (if builtins.isList entry.smoke then entry.smoke else entry.smoke.${flavor});
       environment = text.shellWords (config.environment environment);
       passAsFile = [ "imageConfig" "links" ];
     }

@@ -186,7 +186,7 @@ test("PREFETCH_FLAVOR: no locks of that name", async () => {
 });
 
 test("PREFETCH_LOCK_INVALID: a lock that is damaged", async () => {
-  const file = sandbox.host("layers/locks/sample/layer5-perf.json");
+  const file = sandbox.host("layers/locks/sample/layer5-perf.lock.json");
   const lock = readFileSync(file, "utf8");
   writeFileSync(file, lock.replace(/sha256-[A-Za-z0-9+/]{43}=/, "sha256-short"));
   try {

@@ -52,7 +52,7 @@ test("the image runs in Docker, read-only and as a plain user, and answers", asy
   await using docker = await Docker.start();
   const { stdout } = await sandbox.run("nix", ["run", "path:./layers#load"], { env: docker.env });
   const reference = stdout.trim().split("\n").at(-1) as string;
-  const locked = JSON.parse(readFileSync(sandbox.host("layers/locks/sample/layer3-pytorch.json"), "utf8")) as { files: { name: string; version: string }[] };
+  const locked = JSON.parse(readFileSync(sandbox.host("layers/locks/sample/layer3-pytorch.lock.json"), "utf8")) as { files: { name: string; version: string }[] };
   const numpy = locked.files.find(({ name }) => name === "numpy")?.version;
   await t.test("layer 3's library imports with the locked version", async () => {
     const run = await docker.run(["run", "--rm", "--read-only", "--network=none", reference, "python", "-c", "import numpy, os; print(numpy.__version__, os.getuid())"]);

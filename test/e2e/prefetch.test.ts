@@ -17,9 +17,9 @@ interface Entry {
   readonly hash: string;
 }
 
-const LOCK = "layers/locks/sample/debs/lock.json";
-const RELOCKED = "layers/locks/sample/debs/relocked.json";
-const WHEELS = "layers/locks/sample/layer5-perf.json";
+const LOCK = "layers/package-sets/debian/debs/lock.json";
+const RELOCKED = "layers/package-sets/debian/debs/relocked.json";
+const WHEELS = "layers/locks/sample/layer5-perf.lock.json";
 /** A version that no mirror has. */
 const NEVER = "0-never";
 const NO_HASH = `sha256-${"A".repeat(43)}=`;

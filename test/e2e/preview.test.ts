@@ -34,7 +34,7 @@ interface LayerEdit {
 /** One edit for each layer: of its code in Nix (a comment, so nothing is built again), and of content where that is quick. */
 const EDITS: Readonly<Record<string, LayerEdit>> = {
   "layer0-base": { file: "layer0-base/default.nix", text: "# an edit\n", changes: "nothing" },
-  "layer1-python": { file: "locks/sample/layer1-python.json", text: "\n", changes: "nothing" },
+  "layer1-python": { file: "locks/sample/layer1-python.lock.json", text: "\n", changes: "nothing" },
   "layer2-wheels": { file: "layer2-wheels/default.nix", text: "# an edit\n", changes: "nothing" },
   "layer3-pytorch": { file: "layer3-pytorch/default.nix", text: "# an edit\n", changes: "nothing" },
   "layer4-deps": { file: "layer4-deps/default.nix", text: "# an edit\n", changes: "nothing" },
@@ -103,7 +103,7 @@ test("an edit of what all layers share shows them all; an edit outside of all in
     assert.equal((await preview(sandbox)).rows.size, 0);
   });
   await t.test("of two layers: a lock that layer 2 gets its wheels by, and layer 5 its content", async () => {
-    const file = "locks/sample/layer5-perf.json";
+    const file = "locks/sample/layer5-perf.lock.json";
     const text = readFileSync(sandbox.host(`layers/${file}`), "utf8");
     edit(sandbox, file, "\n");
     const { rows } = await preview(sandbox);

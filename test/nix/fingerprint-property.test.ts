@@ -86,7 +86,7 @@ test("a module that reads an unlisted file fails with an error that names the fi
     ["import ../unlisted.nix", "unlisted.nix"],
     ['"${../layer0-base/root}"', "layer0-base/root"],
     ["builtins.readDir ../apps", "apps"],
-    ["builtins.path { path = ../locks/sample/layer1-python.json; name = \"x\"; }", "locks/sample/layer1-python.json"],
+    ["builtins.path { path = ../locks/sample/layer1-python.lock.json; name = \"x\"; }", "locks/sample/layer1-python.lock.json"],
   ];
   for (const [expression, file] of reads) {
     await t.test(expression, async () => {

@@ -20,7 +20,7 @@ export interface RawLayer {
   on: string[];
   after: string[];
   blob: boolean;
-  smoke: string[];
+  smoke: string[] | Record<string, string[]>;
 }
 
 export interface LayerEdit {
@@ -83,10 +83,10 @@ export function breakingEdits(seed: string, listed: readonly string[], entries: 
   });
 }
 
-/** In each lock, another hash of one file: still a good lock, of other content. */
+/** In each lock another hash of one file, in each choice one program less: still good, of other content. */
 export function lockEdits(seed: string, entries: readonly Entry[]): LayerEdit[] {
   const random = new Random(`${seed} locks`);
-  const locks = entries.filter(({ path }) => /^locks\/.*\.json$/.test(path)).map(({ path }) => path);
+  const locks = entries.filter(({ path }) => /^(locks|flavors|package-sets)\/.*\.json$/.test(path)).map(({ path }) => path);
   return locks.map((path) => {
     const pick = random.bits();
     return rewrite("lock", `another hash in ${path}`, path, (text) => otherHash(text, pick));
@@ -95,7 +95,7 @@ export function lockEdits(seed: string, entries: readonly Entry[]): LayerEdit[] 
 
 function otherHash(text: string, pick: number): string {
   const hashes = [...text.matchAll(/sha256-[A-Za-z0-9+/]{43}=/g)].map(([hash]) => hash);
-  // A lock without files (a list of programs) is changed as a whole.
+  // A choice has no hash.
   if (hashes.length === 0) return text.replace(/("programs": \[)\s*"[^"]+",/, "$1");
   const hash = hashes[pick % hashes.length] as string;
   const [first, rest] = [hash.charAt("sha256-".length), hash.slice("sha256-".length + 1)];
@@ -104,7 +104,7 @@ function otherHash(text: string, pick: number): string {
 
 /** The lock that set-up makes where the mirror no longer has a locked version: git does not know it, but it counts. */
 export function relockEdit(): LayerEdit {
-  const [from, to] = ["locks/sample/debs/lock.json", "locks/sample/debs/relocked.json"];
+  const [from, to] = ["package-sets/debian/debs/lock.json", "package-sets/debian/debs/relocked.json"];
   return {
     kind: "relock",
     text: `add ${to}`,
@@ -116,7 +116,10 @@ export function relockEdit(): LayerEdit {
 type Change = (graph: RawGraph, random: Random) => void;
 
 const GRAPH_CHANGES: Readonly<Record<string, Change>> = {
-  "smoke test": ({ layers }, random) => void random.pick(layers).smoke.push(random.word()),
+  "smoke test": ({ layers }, random) => {
+    const { smoke } = random.pick(layers);
+    (Array.isArray(smoke) ? smoke : (smoke["sample"] as string[])).push(random.word());
+  },
   "blob or not": ({ layers }, random) => {
     const layer = random.pick(layers);
     layer.blob = !layer.blob;

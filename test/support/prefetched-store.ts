@@ -14,7 +14,7 @@ import { EMPTY_STORE, Sandbox, type Store } from "./sandbox.ts";
 import { downloads, once } from "./test-cache.ts";
 
 /** What decides which files prefetch.sh puts into the store, and how. */
-const DECIDES = /^(layers\/locks\/|infra\/hosts\/(prefetch|common)\b)/;
+const DECIDES = /^(layers\/(locks\/|package-sets\/debian\/(debs\/|build\.lock))|infra\/hosts\/(prefetch|common)\b)/;
 
 async function lockKey(checkout: string, flavor: string): Promise<string> {
   const hash = createHash("sha256").update(`${flavor}\n`);
@@ -29,8 +29,8 @@ async function lockKey(checkout: string, flavor: string): Promise<string> {
  * What prefetch.sh leaves in the project: the lock that it made anew where the mirror no longer has a locked file (git
  * ignores it, the store needs it), and the roots that keep the files through a garbage collection.
  */
-async function keepFiles(sandbox: Sandbox, flavor: string, target: string): Promise<void> {
-  for (const path of [`layers/locks/${flavor}/debs/relocked.json`, ".local/host/roots"]) {
+async function keepFiles(sandbox: Sandbox, target: string): Promise<void> {
+  for (const path of ["layers/package-sets/debian/debs/relocked.json", ".local/host/roots"]) {
     if (!existsSync(sandbox.host(path))) continue;
     await mkdir(dirname(join(target, path)), { recursive: true });
     await cp(sandbox.host(path), join(target, path), { recursive: true, verbatimSymlinks: true });
@@ -48,7 +48,7 @@ async function prefetch(sandbox: Sandbox, flavor: string, target: string): Promi
   const { present, downloaded } = JSON.parse(stdout) as { present: number; downloaded: number };
   if (!(present + downloaded > 0)) throw new Error(`prefetch.sh put nothing into the store: ${stdout}`);
   await mkdir(join(target, "files"), { recursive: true });
-  await keepFiles(sandbox, flavor, join(target, "files"));
+  await keepFiles(sandbox, join(target, "files"));
   const snapshot = await sandbox.snapshot(join(target, "snapshot"));
   await rename(join(snapshot.folder, "upper"), join(target, "nix"));
 }

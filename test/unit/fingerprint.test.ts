@@ -42,6 +42,7 @@ test("each setting, the package set, and a layer's entry are part of the key; th
   const key = (graph: ReturnType<typeof text>, using = settings) => fingerprintLayers(graph, filesOf(graph), using).get("a");
   const base = key(text({}));
   assert.equal(key(text({ after: ["b"] })), base);
+  assert.equal(key(text({ smoke: { sample: [] } })), base, "another flavor's smoke test is none of ours");
   const others = [key(text({ smoke: ["true"] })), key(text({ on: ["b"] })), key(text({}, "nixpkgs")), ...(["flavor", "system", "compression"] as const).map((name) => key(text({}), { ...settings, [name]: "other" }))];
   assert.equal(new Set([base, ...others]).size, others.length + 1);
 });

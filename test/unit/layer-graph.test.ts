@@ -32,6 +32,7 @@ const bad: FaultRow<string>[] = [
   { code: "GRAPH_ORDER", input: graphText([layer("b", { after: ["a"] }), layer("a")]), where: "layers.json: b", says: ["b stands before a", "layers[0] before layers[1]"] },
   { code: "GRAPH_ON_WITHOUT_BLOB", input: graphText([layer("w", { blob: false }), layer("a", { on: ["w"] })]), where: "layers.json: a.on", says: ["w has no blob"] },
   { code: "GRAPH_PLACEHOLDER", input: graphText([layer("a", { inputs: ["locks/{flavour}.json"] })]), where: "layers.json: a", says: ["found:    {flavour}", "{flavor} or {packageSet}"] },
+  { code: "GRAPH_SMOKE", input: graphText([layer("a", { smoke: { other: ["true"] } })]), where: "layers.json: a.smoke", says: ["found:    other", "expected: sample"] },
   { code: "GRAPH_INPUT_OUTSIDE", input: graphText([layer("a", { inputs: ["../infra/"] })]), where: "layers.json: a", says: ["found:    ../infra/"] },
   { code: "GRAPH_INPUT_OUTSIDE", input: graphText([layer("a")], { shared: ["/etc/passwd"] }), where: "layers.json: shared", says: ["found:    /etc/passwd"] },
   { code: "GRAPH_INPUT_NAME", input: graphText([layer("a", { inputs: ["a b.nix"] })]), where: "layers.json: a", says: ['"a b.nix"'] },

@@ -1,15 +1,15 @@
 # Locked files as fixed-output store paths. Nothing is downloaded here: set-up has added the files by their hashes.
-{ system, locks }:
+{ system }:
 let
   read = path: builtins.fromJSON (builtins.readFile path);
   # Debian drops superseded versions: where the locked ones are gone, set-up has made a lock of this machine's own.
-  relocked = locks + "/debs/relocked.json";
-  debs = (read (if builtins.pathExists relocked then relocked else locks + "/debs/lock.json")).files;
-  wheels = (read (locks + "/build.json")).files;
+  relocked = ./debs/relocked.json;
+  debs = (read (if builtins.pathExists relocked then relocked else ./debs/lock.json)).files;
+  wheels = (read ./build.lock.json).files;
 
   here = builtins.filter (file: (file.system or system) == system);
   byName = files: builtins.listToAttrs (map (file: { inherit (file) name; value = file; }) (here files));
-  find = files: what: name: files.${name} or (throw "${what} ${name} is not locked for ${system} in ${toString locks}");
+  find = files: what: name: files.${name} or (throw "${what} ${name} is not locked for ${system} in package-sets/debian");
 
   deb = find (byName (builtins.filter (file: file.index == "debian") debs)) "the Debian package";
   wheel = find (byName wheels) "the wheel";
