@@ -2,6 +2,8 @@
 # Finds or installs what the stack `local` needs, all of it under .local/ but for the system's own packages and /nix:
 #   bash infra/setup.sh            what `npm run quickstart` needs
 #   bash infra/setup.sh --tests    and what `npm test` needs
+#   --flavor FLAVOR                the files of this flavor of layers.json (default: sample)
+#   --file PATH                    a file that this flavor's locks name and nobody serves; may be repeated
 # Safe to run again. Changes no tracked file and no global configuration.
 #   COMFYUI_TOOLCHAIN   folder with prebuilt tools (default: ../shared/toolchain where it is there)
 set -euo pipefail
@@ -30,13 +32,33 @@ bundle_note="none for this machine at $toolchain (COMFYUI_TOOLCHAIN)"
 
 system_path=$(outside_path "$PATH")
 
+# npm runs scripts in the project's folder; a path is meant from where the user was.
+absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
+
+usage() { # PROBLEM FOUND EXPECTED
+  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
+}
+
 parse_arguments() {
-  tests=no
-  case "$*" in
-    '') ;;
-    --tests) tests=yes node_min=24.0 ;; # the tests clean up with `await using`
-    *) fail SETUP_USAGE "unknown argument" "bash infra/setup.sh [--tests]" "$*" "nothing, or --tests" ;;
-  esac
+  local file absent=()
+  tests=no flavor=sample given_files=()
+  while [ "$#" -gt 0 ]; do
+    case "$1" in
+      --tests) tests=yes node_min=24.0 ;; # the tests clean up with `await using`
+      --flavor | --file)
+        [ -n "${2:-}" ] || usage "$1 names nothing" "$1" "$1 and a value"
+        if [ "$1" = --flavor ]; then flavor=$2; else given_files+=("$(absolute "$2")"); fi
+        shift
+        ;;
+      *) usage "unknown argument" "$1" "--tests, --flavor FLAVOR or --file PATH" ;;
+    esac
+    shift
+  done
+  if [[ ! $flavor =~ ^[a-z0-9-]+$ ]] || [ ! -d "$root/layers/locks/$flavor" ]; then
+    usage "there are no locks of this flavor" "$flavor" "$(cd "$root/layers/locks" && echo *)"
+  fi
+  for file in "${given_files[@]}"; do [ -r "$file" ] || absent+=("$file"); done
+  [ "${#absent[@]}" -eq 0 ] || usage "a file cannot be read" "${absent[*]}" "files that are there"
 }
 
 check_platform() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network.
 #
-# stdin   {"protocol": 1, "flavor": "sample", "relock": true}
+# stdin   {"protocol": 1, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then
@@ -14,6 +14,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 # shellcheck source=prefetch-debian.sh
 . "$here/prefetch-debian.sh"
+# shellcheck source=prefetch-given.sh
+. "$here/prefetch-given.sh"
 downloads=${COMFYUI_DOWNLOADS:-$ROOT/.local/downloads}
 again="run 'npm run setup' again; if it stays so, look at the lines above"
 count=0 bytes=0
@@ -22,7 +24,7 @@ export LC_ALL=C
 # all_files LOCK...: the entries that this system uses, one JSON object a line, each file once.
 all_files() {
   jq -cn --arg system "$system" \
-    '[inputs | .files[]? | select((.system // $system) == $system)] | unique_by(.file)[]' "$@"
+    '[inputs | .files[]? | select((.system // $system) == $system)] | unique_by([.file, .hash])[]' "$@"
 }
 
 # with_paths < entries: the same with `path`, which Nix computes without writing anything.
@@ -33,7 +35,7 @@ with_paths() {
       path = (derivation {
         name = entry.file; system = \"any\"; builder = \"none\";
         outputHash = entry.hash; outputHashAlgo = \"sha256\";
-        outputHashMode = if entry.index == \"seed\" then \"recursive\" else \"flat\";
+        outputHashMode = if entry.index or \"\" == \"seed\" || entry ? git then \"recursive\" else \"flat\";
       }).outPath;
     }) (builtins.fromJSON (builtins.readFile \"$work/entries.json\"))" > "$work/entries-with-paths.json" ||
     fail PREFETCH_LOCK_INVALID "the locks of flavor $flavor are damaged" "restore layers/locks/$flavor from git"
@@ -57,7 +59,7 @@ lacking() {
     else
       printf '%s\n' "$entry"
     fi
-  done < <(jq -r 'select(.index != "seed") | [.file, .hash, tojson] | join("\t")' "$work/missing")
+  done < <(jq -r 'select(.index != "seed" and (has("git") | not)) | [.file, .hash, tojson] | join("\t")' "$work/missing")
 }
 
 # keep DOWNLOAD FILE HASH: a fresh download into the store and the download folder, if its bytes are the locked ones.
@@ -146,17 +148,20 @@ read_flavor() {
   flavor=$(asked .flavor)
   relock=$(asked .relock)
   locks=$ROOT/layers/locks/$flavor
+  package_set=$(jq -r --arg flavor "$flavor" '.flavors[$flavor].packageSet // ""' "$ROOT/layers/layers.json")
   # Only a name: it becomes part of paths.
-  if [[ ! $flavor =~ ^[a-z0-9-]+$ ]] || [ ! -d "$locks" ]; then
+  if [[ ! $flavor =~ ^[a-z0-9-]+$ ]] || [ ! -d "$locks" ] || [ -z "$package_set" ]; then
     fail PREFETCH_FLAVOR "there are no locks of a flavor $flavor" "choose one of layers/layers.json's flavors" \
       "$flavor" "$(cd "$ROOT/layers/locks" && echo *)"
   fi
+  package_set=$ROOT/layers/package-sets/$package_set
   system=$(uname -m)-linux
+  mapfile -t given_paths < <(jq -r '.given // [] | .[]' <<<"$REQUEST")
 }
 
 # The roots keep a garbage collection from what only a download could bring back.
 pin() {
-  local roots=$STATE/roots/prefetch entry
+  local roots=$STATE/roots/prefetch/$flavor entry
   all_files "$@" | with_paths > "$work/all"
   entry=$(missing < "$work/all" | jq -r .file | head -n 3)
   [ -z "$entry" ] || fail PREFETCH_STORE "the store lacks files that were just added" "$again" "missing: ${entry//$'\n'/, }"
@@ -176,9 +181,9 @@ main() {
   exec 9> "$downloads/.lock"
   flock 9
 
-  local package_set python_locks debian_locks=()
-  package_set=$ROOT/layers/package-sets/$(jq -r --arg flavor "$flavor" '.flavors[$flavor].packageSet' "$ROOT/layers/layers.json")
+  local python_locks debian_locks=()
   python_locks=("$locks"/*.lock.json "$package_set"/build.lock.json)
+  given "${python_locks[@]}"
   if [ -f "$package_set/debs/lock.json" ]; then
     debian "$package_set/debs"
     debian_locks=("$(debian_lock "$package_set/debs")")

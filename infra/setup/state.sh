@@ -84,9 +84,10 @@ setup_stack() {
 
 # The files that the layers are made of, into the Nix store.
 setup_downloads() {
-  local answer present downloaded bytes names state=found
+  local request answer present downloaded bytes names state=found
   [ "$have_nix" = yes ] || return 0
-  if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<'{"protocol":1,"flavor":"sample","relock":true}') ||
+  request=$(jq -cn --arg flavor "$flavor" '{protocol: 1, flavor: $flavor, relock: true, given: $ARGS.positional}' --args -- "${given_files[@]}")
+  if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<"$request") ||
     ! read -r present downloaded bytes names < <(jq -er '"\(.present) \(.downloaded) \(.bytes) \([.relocked[].name] | join(" "))"' <<<"$answer"); then
     row "layers' files" - /nix/store missing
     problem SETUP_DOWNLOADS_FAILED "not every file that the layers are made of could be fetched" \

@@ -13,7 +13,8 @@ in
   locked = lock: builtins.filter (file: (file.system or system) == system) (read (locks + "/${lock}")).files;
   fetch = file: pkgs.fetchurl {
     name = file.file;
-    url = "mirror://${file.index}/${file.file}";
+    # A given file has no address at all: set-up puts it into the store.
+    url = file.url or "mirror://${file.index or "given"}/${file.file}";
     inherit (file) hash;
   };
 }

@@ -10,7 +10,8 @@ import type { Result } from "../support/process.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 interface Entry {
-  readonly index: string;
+  readonly index?: string;
+  readonly given?: true;
   readonly name: string;
   readonly version: string;
   readonly file: string;
@@ -62,15 +63,16 @@ function lockGone(): void {
 interface Options {
   readonly relock?: boolean;
   readonly keyrings?: string;
+  readonly given?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs prefetch.sh with these keyrings in the machine's place, seen by it alone. */
-async function prefetch({ relock = false, keyrings, env = {} }: Options): Promise<Result> {
+async function prefetch({ relock = false, keyrings, given = [], env = {} }: Options): Promise<Result> {
   rmSync(sandbox.host(".local/apt"), { recursive: true, force: true });
   const mount = keyrings === undefined ? "" : `mount --bind '${keyrings}' /usr/share/keyrings; `;
   return sandbox.run("unshare", ["--mount", "bash", "-euc", `${mount}exec bash infra/hosts/prefetch.sh`], {
-    input: JSON.stringify({ protocol, flavor: "sample", relock }),
+    input: JSON.stringify({ protocol, flavor: "sample", relock, given }),
     // Downloads of its own: what is made up here must not be taken for a real file by another test.
     env: { COMFYUI_DOWNLOADS: `${sandbox.at}/tmp/downloads`, COMFYUI_DEBIAN_MIRROR: "", ...env },
     allowFailure: true,
@@ -148,6 +150,41 @@ test("PREFETCH_HASH: the program that starts every build is not the locked one",
 test("PREFETCH_DOWNLOAD: a wheel that pip cannot get", async () => {
   relock(WHEELS, ([first, ...rest]) => [{ ...(first as Entry), hash: NO_HASH }, ...rest]);
   await assertFault("PREFETCH_DOWNLOAD", { env: { PIP_NO_INDEX: "1" } }, ["pip could not download", /No matching distribution found for ml-dtypes/i]);
+});
+
+/** A file in the sandbox, seen there under this path. */
+function fileWith(name: string, text: string): string {
+  const path = `${sandbox.at}/tmp/${name}`;
+  writeFileSync(sandbox.host(path), text);
+  return path;
+}
+
+/** Locks one more file, which nobody serves; answers with its hash. */
+async function lockGiven(text: string): Promise<string> {
+  const { stdout } = await sandbox.run("nix", ["hash", "file", fileWith("its-bytes", text)]);
+  relock(WHEELS, (entries) => [...entries, { given: true, name: "app", version: "1", file: "app-1.tar.xz", hash: stdout.trim() }]);
+  return stdout.trim();
+}
+
+test("a given file is found by its hash, whatever its name, and is not asked for again", async () => {
+  const hash = await lockGiven("an app's source");
+  const first = await prefetch({ given: [fileWith("a file, of any name", "an app's source")] });
+  assert.deepEqual([first.code, (JSON.parse(first.stdout) as { downloaded: number }).downloaded], [0, 1], first.stderr);
+  const { stdout } = await sandbox.bash("cat /nix/store/*-app-1.tar.xz && ls .local/host/roots/prefetch/sample | wc -l");
+  assert.match(stdout, /^an app's source\d+\n$/);
+  const again = await prefetch({});
+  assert.deepEqual([again.code, (JSON.parse(again.stdout) as { downloaded: number }).downloaded], [0, 0], `${hash}\n${again.stderr}`);
+});
+
+test("PREFETCH_GIVEN_MISSING: a file that nobody serves, and how to give it", async () => {
+  const hash = await lockGiven("nobody has this");
+  await assertFault("PREFETCH_GIVEN_MISSING", {}, ["found:    no --file", `expected: app-1.tar.xz ${hash}`, "npm run setup -- --flavor sample --file PATH"]);
+});
+
+test("PREFETCH_GIVEN_UNKNOWN: files that no lock names, or that cannot be read", async () => {
+  const hash = await lockGiven("the right bytes");
+  const given = [fileWith("wrong", "other bytes"), `${sandbox.at}/tmp/not-there`];
+  await assertFault("PREFETCH_GIVEN_UNKNOWN", { given }, [/tmp\/wrong sha256-\S+, \S+tmp\/not-there cannot be read$/m, `expected: app-1.tar.xz ${hash}`]);
 });
 
 test("PREFETCH_DOWNLOAD: a package that the mirror lists but has not", async () => {

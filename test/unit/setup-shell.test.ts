@@ -75,8 +75,11 @@ test("a downloaded Pulumi is taken only with the published checksum", (context) 
   assert.match(taken("bad", "s/^......../00000000/"), /^refused\npulumi-cli\*\/\*\npulumi-v.*: FAILED/);
 });
 
-test("unknown arguments are refused", () => {
-  assert.throws(() => execFileSync("bash", [join(infra, "setup.sh"), "--test"], { encoding: "utf8", stdio: "pipe" }), /error\[SETUP_USAGE\]/);
+test("arguments that set-up cannot use are refused before anything is done", () => {
+  const wrong = [["--test"], ["--flavor"], ["--flavor", "never"], ["--flavor", "../locks"], ["--file", "/never/there"], ["--flavor", "sample", "--file", ""]];
+  for (const args of wrong) {
+    assert.throws(() => execFileSync("bash", [join(infra, "setup.sh"), ...args], { encoding: "utf8", stdio: "pipe" }), /^Error: .*\nerror\[SETUP_USAGE\]/, args.join(" "));
+  }
 });
 
 test("the plugin that set-up installs is the one that the program asks for", () => {
