@@ -1,12 +1,15 @@
 import { z } from "zod";
 
+/** One file of the image: a compressed tar. Sizes are bytes, `tarSize` before compression; `diffId` is the tar's own digest. */
+export const blob = z.object({ mediaType: z.string(), digest: z.string(), diffId: z.string(), size: z.number(), tarSize: z.number() });
+
 /** What a stack's output tells of a layer. Sizes are bytes, times seconds. */
 export const layerOutput = z.object({
   fingerprint: z.string(),
   /** The layer's contents in the Nix store. */
   storePath: z.string(),
-  /** The layer's blob; null for a layer that is none. */
-  blob: z.object({ mediaType: z.string(), digest: z.string(), diffId: z.string(), size: z.number() }).nullable(),
+  /** The layer's blobs, in the image's order: one, or several where the flavor has a `blobLimit`; none for a layer that is none. */
+  blobs: z.array(blob),
   /** Time from the start of the build to the layer's last byte in the cache; of the recorded build where nothing was built. */
   seconds: z.number(),
   /** Derivations built, and store paths fetched from a cache, by this run. */
@@ -17,6 +20,11 @@ export const layerOutput = z.object({
 });
 
 export type LayerOutput = z.output<typeof layerOutput>;
+
+/** Bytes of a layer in the image. */
+export function blobsSize({ blobs }: Pick<LayerOutput, "blobs">): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
+}
 
 /** Answer of build-layer.sh. The log lies on the host. */
 export const layerAnswer = layerOutput.extend({ layer: z.string(), startedAt: z.string(), endedAt: z.string(), log: z.string() });

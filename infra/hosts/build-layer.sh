@@ -40,17 +40,17 @@ cache_verify "${outs[@]}"
 
 # By what was built, not by the key: an edited comment is another key for the same thing.
 record=$STATE/records/$layer/$(printf '%s\n' "${outs[@]}" | word).json
-blob=null
-[ "$has_blob" = false ] || blob=$(jq -c '{mediaType, digest, diffId, size}' "${outs[1]}/blob.json")
+blobs=[]
+[ "$has_blob" = false ] || blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[1]}/blob.json")
 known=null
 [ ! -s "$record" ] || known=$(cat "$record")
 jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${outs[0]}" \
-  --argjson blob "$blob" \
+  --argjson blobs "$blobs" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \
   --argjson built "$(grep -c "^building '" "$LOG" || [ $? -eq 1 ])" \
   --argjson substituted "$(grep -c "^copying path '.* from '" "$LOG" || [ $? -eq 1 ])" \
   --argjson known "$known" '
-  {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blob: $blob,
+  {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blobs: $blobs,
    seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false,
    startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
   | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"

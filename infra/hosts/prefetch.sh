@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network.
 #
-# stdin   {"protocol": 1, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
+# stdin   {"protocol": 2, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then

@@ -1,7 +1,7 @@
 /** The text that quickstart ends with. Pure: all of it is decided by the arguments. */
 import { stripVTControlCharacters } from "node:util";
 import type { z } from "zod";
-import type { cacheAnswer, ImageAnswer, LayerAnswer } from "../answers.ts";
+import { blobsSize, type cacheAnswer, type ImageAnswer, type LayerAnswer } from "../answers.ts";
 import type { ResourceRun } from "./events.ts";
 
 export interface Style {
@@ -56,7 +56,7 @@ export function layerTable(layers: readonly LayerRow[], style: Style): string {
   const rows = layers.map(({ attr, run, answer }) => {
     const what = happened(run, answer);
     const took = what === "built" || what === "from the cache" ? answer?.seconds.toFixed(1) : undefined;
-    return [attr, what === "failed" ? style.red(what) : what, answer?.blob ? humanSize(answer.blob.size) : "-", took ?? "-"];
+    return [attr, what === "failed" ? style.red(what) : what, answer?.blobs.length ? humanSize(blobsSize(answer)) : "-", took ?? "-"];
   });
   return table([["LAYER", "WHAT HAPPENED", "SIZE", "SECONDS"].map(style.bold), ...rows], [2, 3]);
 }

@@ -24,7 +24,7 @@ build_one() {
   fetched=$(grep -c "^copying path '" "$log") || fetched=0
   what="built $built, fetched $fetched"
   if [ "$built" = 0 ] && [ "$fetched" = 0 ]; then what="nothing to do"; fi
-  if has_blob "$attribute"; then size=$(megabytes "$(jq .size "$(tail -n 1 <<< "$paths")/blob.json")"); fi
+  if has_blob "$attribute"; then size=$(megabytes "$(jq '[.blobs[].size] | add' "$(tail -n 1 <<< "$paths")/blob.json")"); fi
   if [ "$attribute" = comfyui ]; then
     image=$paths
     size=$(megabytes "$(jq '[.layers[].size] | add' "$paths/image.json")")

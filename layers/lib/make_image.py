@@ -38,18 +38,34 @@ def check_disjoint(layers: list[dict]) -> None:
         )
 
 
+def blobs_of(layer: dict) -> list[dict]:
+    """A layer's blobs, lowest first, each with what the image says of it."""
+    made = json.loads(Path(layer["blob"], "blob.json").read_text())
+    count = len(made["blobs"])
+    return [
+        {
+            **blob,
+            "attr": layer["attr"],
+            "mediaType": made["mediaType"],
+            "path": f"{layer['blob']}/{blob['file']}",
+            "createdBy": layer["attr"] if count == 1 else f"{layer['attr']} {part}/{count}",
+        }
+        for part, blob in enumerate(made["blobs"], 1)
+    ]
+
+
 def main() -> None:
     attributes = json.loads(Path(os.environ["NIX_ATTRS_JSON_FILE"]).read_text())
     out, config_out = (Path(attributes["outputs"][name]) for name in ("out", "config"))
     layers = attributes["layers"]
     check_disjoint(layers)
-    blobs = [json.loads(Path(layer["blob"], "blob.json").read_text()) for layer in layers]
+    blobs = [blob for layer in layers for blob in blobs_of(layer)]
 
     config = canonical({
         **attributes["oci"],
         "config": attributes["imageConfig"],
         "rootfs": {"type": "layers", "diff_ids": [blob["diffId"] for blob in blobs]},
-        "history": [{"created_by": layer["attr"], "comment": "nix"} for layer in layers],
+        "history": [{"created_by": blob["createdBy"], "comment": "nix"} for blob in blobs],
     })
     manifest = canonical({
         "schemaVersion": 2,
@@ -70,8 +86,8 @@ def main() -> None:
         "layers": [{key: blob[key] for key in ("attr", "digest", "size", "diffId", "tarSize")} for blob in blobs],
     }
     write(out, config_out, config, manifest, index, image)
-    for layer, blob in zip(layers, blobs):
-        (out / path_of(blob["digest"])).symlink_to(f"{layer['blob']}/{blob['file']}")
+    for blob in blobs:
+        (out / path_of(blob["digest"])).symlink_to(blob["path"])
 
 
 def path_of(digest: str) -> str:

@@ -136,12 +136,14 @@ def main() -> None:
     blob = {
         "attr": attributes["attr"],
         "mediaType": media_type,
-        "digest": f"sha256:{stream.hash.hexdigest()}",
-        "diffId": f"sha256:{stream.tar_hash.hexdigest()}",
-        "size": stream.size,
-        "tarSize": stream.tar_size,
-        "file": file,
         "paths": len(own),
+        "blobs": [{
+            "digest": f"sha256:{stream.hash.hexdigest()}",
+            "diffId": f"sha256:{stream.tar_hash.hexdigest()}",
+            "size": stream.size,
+            "tarSize": stream.tar_size,
+            "file": file,
+        }],
     }
     (out / "blob.json").write_text(json.dumps(blob, indent=2, sort_keys=True) + "\n")
 

@@ -34,10 +34,10 @@ test("with a wiped store and a new state, all layers come from the cache: nothin
   const update = await up(sandbox);
   assert.equal(update.ran.length, 10, "every command ran");
   const { layers, image } = await outputs(sandbox);
-  for (const [attr, { built, substituted, reused, storePath, blob }] of Object.entries(layers)) {
+  for (const [attr, { built, substituted, reused, storePath, blobs }] of Object.entries(layers)) {
     assert.deepEqual([built, reused], [0, false], attr);
     assert.ok(substituted > 0, `${attr} came from the cache`);
-    assert.deepEqual({ storePath, blob }, { storePath: before.layers[attr]?.storePath, blob: before.layers[attr]?.blob });
+    assert.deepEqual({ storePath, blobs }, { storePath: before.layers[attr]?.storePath, blobs: before.layers[attr]?.blobs });
   }
   assert.deepEqual(builtDerivations(newestLog(sandbox, "image")), []);
   assert.deepEqual([image.digest, image.status, image.sentBytes], [before.image.digest, "already published", 0]);

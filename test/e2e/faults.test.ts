@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { protocol } from "../../infra/request.ts";
 import { recordedCommand } from "../support/host-scripts.ts";
 import { spoilManifests } from "../support/faulty-proxy.ts";
 import { preview, recover, up } from "../support/pulumi.ts";
@@ -64,8 +65,8 @@ async function pathWithout(...missing: string[]): Promise<string> {
 
 test("REQUEST_INVALID: not JSON, another protocol, a value that is missing", async () => {
   await assertScript("REQUEST_INVALID", { script: "build-layer", request: "no request", says: ["the request on standard input is not a JSON object"] });
-  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { ...layerRequest, protocol: 99 }, says: ["found:    protocol 99", "expected: protocol 1"] });
-  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { protocol: 1 }, says: ["the request lacks .layer .fingerprint .inputs .system"] });
+  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { ...layerRequest, protocol: 99 }, says: ["found:    protocol 99", `expected: protocol ${protocol}`] });
+  await assertScript("REQUEST_INVALID", { script: "build-layer", request: { protocol }, says: ["the request lacks .layer .fingerprint .inputs .system"] });
   await assertScript("REQUEST_INVALID", { script: "prefetch", request: ["sample"], says: ["is not a JSON object"] });
 });
 
@@ -100,7 +101,7 @@ test("REQUEST_INVALID: any value that a script needs and its request lacks, by n
     "publish-image": publishRequest,
     // The cache is kept, so that a script that goes too far takes away the image at most.
     release: { ...host, destroy: { cache: "keep", image: "delete" } },
-    prefetch: { protocol: 1, flavor: "sample", relock: false },
+    prefetch: { protocol, flavor: "sample", relock: false },
   };
   const project = () => sandbox.bash("ls -A . .local .local/cache | sort | sha256sum");
   const before = (await project()).stdout;
@@ -182,7 +183,7 @@ test("PUBLISH_DIGEST: a registry that answers with other bytes than it was sent"
 });
 
 test("PREFETCH_FLAVOR: no locks of that name", async () => {
-  await assertScript("PREFETCH_FLAVOR", { script: "prefetch", request: { protocol: 1, flavor: "cu999", relock: false }, says: ["found:    cu999", "expected: sample"] });
+  await assertScript("PREFETCH_FLAVOR", { script: "prefetch", request: { protocol, flavor: "cu999", relock: false }, says: ["found:    cu999", "expected: sample"] });
 });
 
 test("PREFETCH_LOCK_INVALID: a lock that is damaged", async () => {
@@ -190,7 +191,7 @@ test("PREFETCH_LOCK_INVALID: a lock that is damaged", async () => {
   const lock = readFileSync(file, "utf8");
   writeFileSync(file, lock.replace(/sha256-[A-Za-z0-9+/]{43}=/, "sha256-short"));
   try {
-    await assertScript("PREFETCH_LOCK_INVALID", { script: "prefetch", request: { protocol: 1, flavor: "sample", relock: false }, says: ["the locks of flavor sample are damaged"] });
+    await assertScript("PREFETCH_LOCK_INVALID", { script: "prefetch", request: { protocol, flavor: "sample", relock: false }, says: ["the locks of flavor sample are damaged"] });
   } finally {
     writeFileSync(file, lock);
   }

@@ -96,7 +96,7 @@ async function strike(sandbox: Sandbox, { running }: StartedUpdate, { target, mo
 /** What a run leaves that must not depend on how it went. */
 async function result(sandbox: Sandbox): Promise<unknown> {
   const { layers, image } = await outputs(sandbox);
-  const blobs = Object.entries(layers).map(([attr, { blob, storePath, fingerprint }]) => [attr, fingerprint, storePath, blob?.digest]);
+  const blobs = Object.entries(layers).map(([attr, { blobs, storePath, fingerprint }]) => [attr, fingerprint, storePath, ...blobs.map(({ digest }) => digest)]);
   return { blobs, digest: image.digest, size: image.size, reference: image.reference };
 }
 

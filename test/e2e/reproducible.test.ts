@@ -34,9 +34,9 @@ test("a cold build with another Nix, one core, an optimised store, another umask
   }
   const found = await outputs(cold);
   t.diagnostic(`${versions.join(" and ")}: ${found.image.digest}`);
-  for (const [attr, { blob, storePath }] of Object.entries(expected.layers)) {
+  for (const [attr, { blobs, storePath }] of Object.entries(expected.layers)) {
     assert.ok((found.layers[attr]?.built ?? 0) > 0, `${attr} was built, not fetched`);
-    assert.deepEqual([found.layers[attr]?.storePath, found.layers[attr]?.blob], [storePath, blob], attr);
+    assert.deepEqual([found.layers[attr]?.storePath, found.layers[attr]?.blobs], [storePath, blobs], attr);
   }
   assert.equal(found.image.digest, expected.image.digest);
 });

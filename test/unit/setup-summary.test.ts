@@ -11,7 +11,7 @@ const answer: LayerAnswer = {
   layer: "layer0-base",
   fingerprint: "f".repeat(64),
   storePath: "/nix/store/00000000000000000000000000000000-layer0-base",
-  blob: { mediaType: "application/vnd.oci.image.layer.v1.tar+zstd", digest: "sha256:a", diffId: "sha256:b", size: 12_345_678 },
+  blobs: [12_000_000, 345_678].map((size) => ({ mediaType: "application/vnd.oci.image.layer.v1.tar+zstd", digest: "sha256:a", diffId: "sha256:b", size, tarSize: 3 * size })),
   seconds: 12.34,
   built: 3,
   substituted: 0,
@@ -68,7 +68,7 @@ test("a layer's row: no seconds where nothing was done, no size where there is n
     [
       { attr: "layer0-base", run: run("create"), answer },
       { attr: "layer1-python", run: run("same"), answer },
-      { attr: "layer2-wheels", run: run("create"), answer: { ...answer, blob: null } },
+      { attr: "layer2-wheels", run: run("create"), answer: { ...answer, blobs: [] } },
       { attr: "layer6-app" },
     ],
     plain,
