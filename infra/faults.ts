@@ -62,6 +62,10 @@ export const faultTable = {
   PREFETCH_MIRROR_MISSING: { cause: "no Debian mirror is known", cure: "set COMFYUI_DEBIAN_MIRROR" },
   PREFETCH_KEYRING_MISSING: { cause: "Debian's signing keys are not on this machine", cure: "install the package debian-archive-keyring" },
   PREFETCH_STORE: { cause: "the Nix store lost files that were just added", cure: "run `npm run setup` again; check the disk" },
+  LOCK_LAYER_UNKNOWN: { cause: "the layer does not exist, or has no lock", cure: "choose one of the listed layers" },
+  LOCK_REQUIREMENTS: { cause: "requirements.json has a wrong shape", cure: "correct the place named; infra/lock/requirements-file.ts describes each field" },
+  LOCK_BROKEN: { cause: "a lock file is damaged", cure: "restore it from git: git restore layers/locks" },
+  LOCK_ENTRY: { cause: "an entry of a lock has a wrong shape", cure: "restore the file from git, or lock anew: npm run lock" },
   RECOVER_LIVE: { cause: "the stack's lock belongs to a run that may still be alive", cure: "wait for it, or stop it" },
   SETUP_USAGE: { cause: "set-up was called with an argument that it cannot use", cure: "bash infra/setup.sh [--tests] [--flavor FLAVOR] [--file PATH]..." },
   SETUP_PLATFORM: { cause: "set-up does not know this kind of machine", cure: "use an x86_64 Linux machine" },
@@ -115,4 +119,15 @@ export function formatFault(fault: Fault): string {
 /** Throws all faults at once, or returns when there are none. */
 export function throwFaults(faults: readonly Fault[]): void {
   if (faults.length > 0) throw new FaultError(faults);
+}
+
+/** The result, or nothing and its faults among the others: so that they are reported together. */
+export function gather<T>(faults: Fault[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
+  }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfig } from "./config.ts";
-import { type Fault, FaultError } from "./faults.ts";
+import { type Fault, FaultError, gather } from "./faults.ts";
 import { readLayerInputs } from "./input-files.ts";
 import { type LayerGraph, parseLayerGraph } from "./layer-graph.ts";
 import { makePlan, type Plan } from "./request.ts";
@@ -16,18 +16,8 @@ export function readPlan(layersDir: string, configInput: Record<string, unknown>
   throw new FaultError(faults);
 }
 
-/** The result, or nothing and its faults among the others: so that they are reported together. */
-function gather<T>(faults: Fault[], read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof FaultError)) throw error;
-    faults.push(...error.faults);
-    return undefined;
-  }
-}
-
-function readLayerGraph(layersDir: string): LayerGraph {
+/** Reads and checks layers.json; throws one FaultError. */
+export function readLayerGraph(layersDir: string): LayerGraph {
   let text: string;
   try {
     text = readFileSync(join(layersDir, "layers.json"), "utf8");
