@@ -51,8 +51,8 @@ test("the host scripts read the protocol that the program writes", () => {
 });
 
 test("every code of a script is in the table of faults, and every code of the table is somewhere in the code", () => {
-  const sources = ["infra", "infra/hosts", "infra/setup"].flatMap((folder) => readdirSync(new URL(`../../${folder}`, import.meta.url)).map((name) => `${folder}/${name}`));
+  const sources = readdirSync(new URL("../../infra", import.meta.url), { recursive: true, encoding: "utf8" }).map((name) => `infra/${name}`);
   const text = sources.filter((file) => /\.(sh|ts)$/.test(file) && file !== "infra/faults.ts").map(project).join("\n");
   const used = new Set([...text.matchAll(/\b(?:fail|problem) ([A-Z]+_[A-Z_]+)\b|"([A-Z]+_[A-Z_]+)"/g)].map(([, shell, typescript]) => shell ?? typescript));
-  assert.deepEqual([...used].filter((code) => /^(CONFIG|GRAPH|HOST|REQUEST|LAYER|CACHE|PUBLISH|PREFETCH|RECOVER|SETUP)_/.test(code as string)).sort(), Object.keys(faultTable).sort());
+  assert.deepEqual([...used].filter((code) => /^(CONFIG|GRAPH|HOST|REQUEST|LAYER|CACHE|PUBLISH|PREFETCH|RECOVER|SETUP|LOCK)_/.test(code as string)).sort(), Object.keys(faultTable).sort());
 });
