@@ -33,6 +33,7 @@ in
   # Everything together: versions that agree, and modules that load.
   check = ''
     python -m pip check
+    python ${./no_distribution_twice.py}
     python ${./import_all.py}
   '';
 

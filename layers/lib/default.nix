@@ -5,8 +5,9 @@ let
     inherit pkgs platform flavor settings compression;
     text = import ./text.nix;
     config = import ./config.nix;
-    files = import ./files.nix { inherit pkgs chosen locks; };
-    python = import ./python.nix { inherit pkgs platform files; };
+    distribution = import ./distribution.nix;
+    files = import ./files.nix { inherit pkgs distribution chosen locks; };
+    python = import ./python.nix { inherit pkgs platform text config distribution files; };
     mkBlob = import ./blob.nix { inherit pkgs compression; };
     mkImage = import ./image.nix { inherit pkgs platform compression config; };
     mkLayer = import ./layer.nix tools;

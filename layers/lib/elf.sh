@@ -38,14 +38,17 @@ library_folders() {
 }
 
 # patch_elf add|set FILE LOADER FOLDER...: RPATH and program interpreter of one file. Static programs stay as they are.
+# With `add` it is a DT_RPATH, which (unlike a DT_RUNPATH, patchelf's default) also holds for what the file opens by name at
+# run time: cuDNN loads its parts that way, and they lie in a folder that only torch's own libraries name.
 patch_elf() {
   patch_how=$1 patch_file=$2 patch_loader=$3
   shift 3
   patchelf --print-needed "$patch_file" >/dev/null 2>&1 || return 0
   patch_rpath=$(library_folders "$patch_how" "$patch_file" "$@")
-  if [ "$patch_how" = set ] || [ -n "$patch_rpath" ]; then
-    patchelf "--$patch_how-rpath" "$patch_rpath" "$patch_file"
-  fi
+  case $patch_how:$patch_rpath in
+    set:*) patchelf --set-rpath "$patch_rpath" "$patch_file" ;;
+    add:?*) patchelf --force-rpath --add-rpath "$patch_rpath" "$patch_file" ;;
+  esac
   if patchelf --print-interpreter "$patch_file" >/dev/null 2>&1; then
     patchelf --set-interpreter "$patch_loader" "$patch_file"
   fi

@@ -1,20 +1,39 @@
 # What a flavor is made of, as data: flavors/FLAVOR/ says by hand what is chosen from the package set, locks/FLAVOR/ has the
-# files, { "files": [ { index, name, version, file, hash, size, system? } ] }, as infra/lock/lock-file.ts writes them. A lock
-# names no registry's host; the package set knows where files of an index come from.
-{ pkgs, chosen, locks }:
+# files, one entry a file, as infra/lock/lock-file.ts writes them. A lock names no registry's host; the package set knows where
+# files of an index come from.
+{ pkgs, distribution, chosen, locks }:
 let
   inherit (pkgs.stdenv.hostPlatform) system;
   read = path: builtins.fromJSON (builtins.readFile path);
+
+  # By the one key of an entry that says where its bytes are: how they come into the store, under the file's name.
+  fetchers = {
+    index = file: pkgs.fetchPypi (distribution.fetchPypiArguments file.file // { inherit (file) hash; });
+    url = file: pkgs.fetchurl { name = file.file; inherit (file) url hash; };
+    git = file:
+      let
+        source = { name = file.file; inherit (file) rev hash; };
+        bare = builtins.match "(.*)\\.git" file.git;
+        github = builtins.match "https://github\\.com/([^/]+)/([^/]+)" (if bare == null then file.git else builtins.head bare);
+      in
+      if github == null then pkgs.fetchgit (source // { url = file.git; })
+      else pkgs.fetchFromGitHub (source // { owner = builtins.elemAt github 0; repo = builtins.elemAt github 1; });
+    # Nobody serves it.
+    given = file: pkgs.requireFile {
+      name = file.file;
+      inherit (file) hash;
+      message = "nobody serves it; give it by 'npm run setup -- --flavor FLAVOR --file PATH'";
+    };
+  };
+  originOf = file:
+    let found = builtins.filter (key: file ? ${key}) (builtins.attrNames fetchers); in
+    if builtins.length found == 1 then builtins.head found
+    else throw "the lock's entry for ${file.file} needs exactly one of ${toString (builtins.attrNames fetchers)}";
 in
 {
   # flavors/FLAVOR/NAME
   chosen = name: read (chosen + "/${name}");
   # The entries of a lock that this system uses.
   locked = lock: builtins.filter (file: (file.system or system) == system) (read (locks + "/${lock}")).files;
-  fetch = file: pkgs.fetchurl {
-    name = file.file;
-    # A given file has no address at all: set-up puts it into the store.
-    url = file.url or "mirror://${file.index or "given"}/${file.file}";
-    inherit (file) hash;
-  };
+  fetch = file: fetchers.${originOf file} file;
 }

@@ -1,13 +1,20 @@
 # All layers of one flavor, each called from a source that holds nothing but its own inputs.
 { root, inputs, graph, system, platform, flavor, compression }:
 let
+  settings = graph.flavors.${flavor};
+  shared = import ./source.nix {
+    inherit root;
+    name = "shared-src";
+    paths = graph.sharedPaths flavor;
+  };
+  # One for all layers: every import of a package set is evaluated by itself, and that of nixpkgs takes a while.
+  pkgs = import (shared + "/package-sets/${settings.packageSet}") { inherit system platform inputs; };
+
   # Shared code as seen from one filtered source.
   toolsFrom = source: import (source + "/lib") {
-    inherit flavor compression platform;
-    settings = graph.flavors.${flavor};
+    inherit pkgs platform flavor settings compression;
     chosen = source + "/flavors/${flavor}";
     locks = source + "/locks/${flavor}";
-    pkgs = import (source + "/package-sets/${graph.flavors.${flavor}.packageSet}") { inherit system platform inputs; };
   };
 
   call = entry:
@@ -26,15 +33,9 @@ let
     };
 
   layers = builtins.mapAttrs (_: call) graph.byAttr;
-
-  imageTools = toolsFrom (import ./source.nix {
-    inherit root;
-    name = "image-src";
-    paths = graph.sharedPaths flavor;
-  });
 in
 layers // {
-  comfyui = imageTools.mkImage {
+  comfyui = (toolsFrom shared).mkImage {
     name = "comfyui";
     layers = map (entry: layers.${entry.attr}) graph.layers;
   };

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Builder: wheels -> $out/lib/python3.x/site-packages and $out/bin, libraries found by RPATH alone, byte code compiled.
+# Builder: wheels and modules (Python packages of the package set) -> $out/lib/python3.x/site-packages and $out/bin, wheels'
+# libraries found by RPATH alone, byte code compiled.
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
-: "$wheels" "$python" "$out" "$sitePackages" "$libraryPath" "$loader" "$elf" "$installWheels"
+: "$wheels" "$python" "$out" "$sitePackages" "$modules" "$libraryPath" "$loader" "$elf" "$installWheels" "$linkModules"
 # shellcheck source=elf.sh
 source "$elf"
 # .pyc files differ with the hash seed; their times would too, hence the hashes.
@@ -19,9 +20,15 @@ for wheel in $wheels; do
   fi
 done
 mkdir -p "$out/$sitePackages"
-"$python" -B "$installWheels" "$out" "$sitePackages" wheels/*.whl
+wheel_files=()
+for wheel in wheels/*.whl; do [ ! -e "$wheel" ] || wheel_files+=("$wheel"); done
+"$python" -B "$installWheels" "$out" "$sitePackages" "${wheel_files[@]}"
 
 # shellcheck disable=SC2086  # a list of folders
 add_rpaths "$out" "$loader" $libraryPath
 
 "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out" "$out/$sitePackages"
+
+# Last, since these are links to files that are compiled already.
+# shellcheck disable=SC2086  # a list of store paths
+"$python" -B "$linkModules" "$out" "$sitePackages" $modules

@@ -11,7 +11,6 @@ let
   python = import ./python.nix { inherit files stage0 libraries platform; };
   data = import ./data.nix { inherit files stage0; };
 in
-libraries // programs // builders // python // data // {
+libraries // programs // builders // python // data // files.fetchers // {
   inherit (stage0) patchelf;
-  inherit (files) fetchurl;
 }

@@ -28,19 +28,32 @@ let
     outputHash = file.hash;
     preferLocalBuild = true;
   };
-  fetchurl = { name, hash, ... }: derivation {
-    inherit system name;
+  # mode: flat, a file by its bytes; recursive, a tree by its NAR.
+  fixed = mode: { name, hash, message ? "run 'npm run setup', which downloads what the locks name" }: derivation {
+    inherit system name message;
     builder = "${seed}/bin/busybox";
-    args = [ "sh" "-c" "echo \"$name is not in the Nix store: run 'npm run setup', which downloads what the locks name\"; exit 1" ];
-    outputHashMode = "flat";
+    args = [ "sh" "-c" "echo \"$name is not in the Nix store: $message\"; exit 1" ];
+    outputHashMode = mode;
     outputHashAlgo = "sha256";
     outputHash = hash;
     preferLocalBuild = true;
   };
-  fetchLocked = file: fetchurl { name = file.file; inherit (file) hash; };
+  fetchLocked = file: fixed "flat" { name = file.file; inherit (file) hash; };
 in
 {
-  inherit seed fetchurl;
+  inherit seed;
+  # nixpkgs' fetchers, as far as the layers use them: same names, same arguments, same store paths.
+  fetchers = {
+    fetchurl = { name, url, hash }: fixed "flat" { inherit name hash; };
+    fetchPypi = { pname, version, hash, format ? "setuptools", extension ? "tar.gz", dist ? python, python ? "py2.py3", abi ? "none", platform ? "any" }:
+      fixed "flat" {
+        inherit hash;
+        name = if format == "wheel" then "${pname}-${version}-${python}-${abi}-${platform}.whl" else "${pname}-${version}.${extension}";
+      };
+    fetchgit = { name, url, rev, hash }: fixed "recursive" { inherit name hash; };
+    fetchFromGitHub = { name, owner, repo, rev, hash }: fixed "recursive" { inherit name hash; };
+    requireFile = { name, hash, message }: fixed "flat" { inherit name hash message; };
+  };
   debFile = name: fetchLocked (deb name);
   debVersion = name: (deb name).version;
   wheelFile = name: fetchLocked (wheel name);

@@ -26,7 +26,7 @@ let
       mkdir -p "$out/${sitePackages}"
       unzip -q "$src" -d "$out/${sitePackages}"
     '';
-  };
+  } // { pname = name; };
 in
 {
   python314 = interpreter // {
@@ -35,5 +35,8 @@ in
     interpreter = "${interpreter}/bin/python3.14";
   };
   python314Packages = builtins.listToAttrs (map (name: { inherit name; value = tool name; })
-    [ "installer" "packaging" "pip" "setuptools" "wheel" ]);
+    [ "installer" "packaging" "pip" "setuptools" "wheel" ]) // {
+    # None of these propagates another.
+    requiredPythonModules = packages: packages;
+  };
 }
