@@ -18,7 +18,7 @@ fingerprint=$(asked .fingerprint)
 
 begin_run "$layer" "$fingerprint" build "$layer"
 attr=$FLAVOR_SET.$layer
-installables=("$attr")
+installables=("$attr" "$attr.checks")
 has_blob=$(jq --arg layer "$layer" '.layers[] | select(.attr == $layer) | .blob' "$WORK/source/layers.json")
 [ "$has_blob" = false ] || installables+=("$attr.blob")
 
@@ -41,7 +41,7 @@ cache_verify "${outs[@]}"
 # By what was built, not by the key: an edited comment is another key for the same thing.
 record=$STATE/records/$layer/$(printf '%s\n' "${outs[@]}" | word).json
 blobs=[]
-[ "$has_blob" = false ] || blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[1]}/blob.json")
+[ "$has_blob" = false ] || blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[2]}/blob.json")
 known=null
 [ ! -s "$record" ] || known=$(cat "$record")
 jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${outs[0]}" \

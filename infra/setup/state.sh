@@ -25,7 +25,7 @@ url_path() {
 # builds without a daemon on a machine without the group could not build at all.
 nix_settings() {
   printf '%s\n' 'experimental-features = nix-command flakes' 'flake-registry =' 'always-allow-substitutes = true' \
-    'sandbox = true' 'sandbox-fallback = false' 'sandbox-paths =' 'substituters ='
+    'sandbox = true' 'sandbox-fallback = false' 'sandbox-paths =' 'substituters =' 'max-jobs = auto'
   if [ "$(id -u)" -eq 0 ] && ! getent group nixbld >/dev/null; then printf '%s\n' 'build-users-group ='; fi
 }
 

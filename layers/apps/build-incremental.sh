@@ -13,6 +13,7 @@ megabytes() { printf '%d.%d MB' "$(($1 / 1000000))" "$(($1 / 100000 % 10))"; }
 build_one() {
   local attribute=$1 started=$SECONDS log=$work/$1.log paths what built fetched size=-
   local wanted=("$attribute")
+  [ "$attribute" = comfyui ] || wanted+=("$attribute.checks")
   if has_blob "$attribute"; then wanted+=("$attribute.blob"); fi
   printf '%s …\n' "$attribute" >&2
   if ! paths=$(nix_build "$log" "${wanted[@]}"); then

@@ -24,6 +24,8 @@ else pkgs.runCommand "${name}-image"
   inherit (platform) oci;
   inherit imageConfig;
   layers = map (layer: { inherit (layer) attr; blob = layer.blob; }) packed;
+  # No image of layers that do not work.
+  checked = map (layer: layer.checks) packed;
   tag = "latest";
   makeImage = ./make_image.py;
 } ''

@@ -45,8 +45,19 @@ let
         else builtins.filter (module: !(inLock ? ${ofModule module} || held ? ${ofModule module})) propagated;
     };
 in
-{
+rec {
   inherit python314 sitePackages;
+
+  # What make_venv of venv.sh wants of a derivation whose Python sees these sites, the first one first.
+  venv = sites: {
+    venv = ./venv.sh;
+    inherit sitePackages;
+    python = if sites == [ ] then "" else python314;
+    pythonVersion = python314.version;
+    sites = map toString sites;
+  };
+  # Such a Python and nothing else.
+  venvOf = name: sites: runCommand name (venv sites) ''source "$venv"; make_venv'';
 
   # A store path with lib/python3.x/site-packages and bin/, from
   #   files     entries of locks,

@@ -22,7 +22,7 @@ async function forget(sandbox: Sandbox): Promise<void> {
 /** All derivations that these two of layer 6 need, themselves included. */
 async function derivationsOfLayer6(sandbox: Sandbox): Promise<Set<string>> {
   const attr = "path:./layers#legacyPackages.x86_64-linux.sample.zstd.layer6-app";
-  const script = `for each in ${attr} ${attr}.blob; do nix-store --query --requisites "$(nix eval --raw "$each.drvPath")"; done`;
+  const script = `for each in ${attr} ${attr}.checks ${attr}.blob; do nix-store --query --requisites "$(nix eval --raw "$each.drvPath")"; done`;
   const { stdout } = await sandbox.bash(script);
   return new Set(stdout.split("\n").filter((path) => path.endsWith(".drv")));
 }
@@ -55,7 +55,7 @@ test("with a wiped store, an edit of layer 6 builds what is layer 6's own, and n
   const changed = [...(await derivationsOfLayer6(sandbox))].filter((path) => !before.has(path)).sort();
   // A derivation's file is not built; what is, is one of these.
   assert.deepEqual(built, changed);
-  assert.deepEqual(built.map(storeName).sort(), ["comfyui-launcher.drv", "comfyui-program.drv", "layer6-app-blob.drv", "layer6-app.drv"]);
+  assert.deepEqual(built.map(storeName).sort(), ["comfyui-launcher.drv", "comfyui-program.drv", "layer6-app-blob.drv", "layer6-app-checks.drv", "layer6-app-smoke.drv", "layer6-app.drv"]);
   assert.equal((await outputs(sandbox)).layers["layer6-app"]?.built, built.length);
   assert.deepEqual(builtDerivations(newestLog(sandbox, "image")).map(storeName), ["comfyui-image.drv"]);
 });
@@ -158,9 +158,9 @@ test("a substituter of the configuration is used; what it offers of the tools is
   for (const [attr, { built, substituted }] of Object.entries(layers)) assert.ok(built === 0 && substituted > 0, attr);
   const [theirs, ours] = [held(sandbox.host(other)), held(sandbox.host(".local/cache"))];
   for (const attr of Object.keys(layers)) assert.ok(ours.has(attr) && (attr === "layer2-wheels" || ours.has(`${attr}-blob`)), attr);
-  // Of the rest, only what a layer refers to: a cache holds no path without its references.
+  // Of the rest, only what a layer refers to, and that its checks passed: a cache holds no path without its references.
   assert.deepEqual([...ours].filter((name) => !theirs.has(name)), []);
-  const { stdout } = await sandbox.bash(`nix path-info --recursive ${Object.values(layers).map(({ storePath }) => storePath).join(" ")} $(nix path-info path:./layers#comfyui)`);
+  const { stdout } = await sandbox.bash(`nix path-info --recursive ${Object.values(layers).map(({ storePath }) => storePath).join(" ")} $(nix path-info path:./layers#comfyui ${Object.keys(layers).map((attr) => `path:./layers#${attr}.checks`).join(" ")})`);
   const closure = new Set(stdout.trim().split("\n").map(storeName));
   assert.deepEqual([...ours].filter((name) => !closure.has(name)), []);
   assert.ok([...theirs].some((name) => !ours.has(name)), "the tools are theirs alone");

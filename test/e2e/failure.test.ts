@@ -43,7 +43,7 @@ async function assertFailure(sandbox: Sandbox, update: Update): Promise<void> {
   const [, log = ""] = /error\[LAYER_BUILD_FAILED\]: layer4-deps did not build \(log: ([^)]+)\)/.exec(error) ?? [];
   assert.match(error, /\n {2}found: [^]*before the end 3[^]*the reason why this layer cannot be built[^]*\n {2}fix: /, "the last lines of the build");
   assert.match(update.process.stdout, /error\[LAYER_BUILD_FAILED\]: layer4-deps did not build/, "a person sees it too");
-  assert.match(readFileSync(sandbox.host(log), "utf8"), new RegExp(`layer4-deps> ${REASON}`), `the log ${log}`);
+  assert.match(readFileSync(sandbox.host(log), "utf8"), new RegExp(`layer4-deps-check> ${REASON}`), `the log ${log}`);
 }
 
 test("a layer that does not build names itself, the reason and its log; what does not depend on it runs; up goes on from there", async (t) => {

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { CHECKOUT, projectFiles } from "./checkout.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-/** drvPaths of a layer's contents and blob, joined; undefined where the evaluation fails. `comfyui` is the whole image. */
+/** drvPaths of a layer's contents, checks and blob, joined; undefined where the evaluation fails. `comfyui` is the whole image. */
 export type Derivations = ReadonlyMap<string, string | undefined>;
 
 export const IMAGE = "comfyui";
 
-const DRV_PATHS = `layer: if layer ? blob then "\${layer.drvPath} \${layer.blob.drvPath}" else layer.drvPath`;
+const DRV_PATHS = `layer: builtins.concatStringsSep " " (builtins.concatMap (part: if part == null then [ ] else [ part.drvPath ]) [ layer (layer.checks or null) (layer.blob or null) ])`;
 const OPTIONS = ["--json", "--no-eval-cache", "--no-write-lock-file", "--no-update-lock-file"];
 
 /** A private copy of layers/ in a sandbox, to be edited. */

@@ -180,9 +180,9 @@ function graphEdit(name: string, graph: RawGraph): LayerEdit {
   return rewrite("graph", `layers.json: ${name}`, "layers.json", () => `${JSON.stringify(graph, null, 2)}\n`);
 }
 
-/** Gives a layer's module a check, which runs at the end of its build: another derivation, built in seconds. */
+/** Gives a layer's module a check, and a file that says what it is: other contents, built in seconds. */
 export function setCheck(layers: string, layer: string, check: string): void {
   const file = join(layers, layer, "default.nix");
-  const text = readFileSync(file, "utf8").replace(/\n {2}check = .*\n/, "\n");
-  writeFileSync(file, text.replace(/\}\n$/, `  check = ''${check}'';\n}\n`));
+  const text = readFileSync(file, "utf8").replace(/\n {2}check = .*\n.*\n/, "\n");
+  writeFileSync(file, text.replace(/\}\n$/, `  check = ''${check}'';\n  files."share/check" = builtins.toFile "check" ''${check}'';\n}\n`));
 }
