@@ -1,18 +1,8 @@
 # The program, its entry point, and how a container runs it.
-{ pkgs, python, ... }:
+{ pkgs, python, files, ... }:
 let
   port = 8188;
-  program = pkgs.runCommand "comfyui-program"
-    {
-      app = ./app;
-      python = python.python314.interpreter;
-    } ''
-    mkdir -p "$out/share"
-    cp -r "$app" "$out/share/comfyui"
-    chmod -R u+w "$out/share/comfyui"
-    PYTHONHASHSEED=0 "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash \
-      -s "$out" -p "$out" "$out/share/comfyui"
-  '';
+  program = import ./program.nix { inherit pkgs python files; };
   launcher = pkgs.runCommand "comfyui-launcher"
     {
       inherit program;
