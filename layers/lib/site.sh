@@ -30,7 +30,7 @@ add_rpaths "$out" "$loader" $libraryPath
 # Each folder by a process of its own, as many at once as there are cores: within one process the bytes depend on what it has
 # compiled before, so folders must not be dealt out to processes by chance (as `compileall -j 2` does).
 find "$out/$sitePackages" -mindepth 1 -maxdepth 1 \( -type d -o -name '*.py' \) -print0 | sort -z |
-  xargs -0 -n 1 -P "$NIX_BUILD_CORES" "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out"
+  xargs -0 -r -n 1 -P "$NIX_BUILD_CORES" "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out"
 
 # Last, since these are links to files that are compiled already.
 # shellcheck disable=SC2086  # a list of store paths
