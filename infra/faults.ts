@@ -26,6 +26,8 @@ export const faultTable = {
   GRAPH_ORDER: { cause: "a layer stands in layers.json before one that it waits for", cure: "move it below that layer: the order of the file is the order of the image" },
   GRAPH_ON_WITHOUT_BLOB: { cause: "a layer is `on` one that has no blob, so its contents would be in no blob of the image", cure: "use `after`, or give the lower layer a blob" },
   GRAPH_PLACEHOLDER: { cause: "an input has a placeholder that does not exist", cure: "use {flavor} or {packageSet}" },
+  GRAPH_OPTIONAL: { cause: "a layer is optional by something that is none of its inputs", cure: "name a file of the layer's `inputs`, in the same words" },
+  GRAPH_ON_OPTIONAL: { cause: "a layer waits for one that a flavor may not have", cure: "remove the edge, or make the upper layer optional by the same file" },
   GRAPH_SMOKE: { cause: "a layer has smoke tests by flavor, but not for exactly the flavors that there are", cure: "give one for each flavor of layers.json, or one list for all" },
   GRAPH_INPUT_OUTSIDE: { cause: "an input lies outside layers/", cure: "move the file below layers/ and name it relative to that folder" },
   GRAPH_INPUT_MISSING: { cause: "an input does not exist", cure: "create the file, or remove it from the layer's inputs" },

@@ -36,7 +36,7 @@ export function fingerprintLayers(graph: LayerGraph, inputs: LayerInputs, settin
 function layerContent(graph: LayerGraph, layer: Layer, files: Readonly<Record<string, FileDigest>>, settings: BuildSettings): { readonly [key: string]: Json } {
   // The order of execution is no content: without `after`, a layer moved behind another keeps its key.
   const { after: _after, ...entry } = layer;
-  return { entry: { ...entry, smoke: smokeOf(layer, settings.flavor) }, inputs: files, ...settings, from: flavorOf(graph, settings.flavor) };
+  return { entry: { ...entry, smoke: smokeOf(layer, settings.flavor) } as Json, inputs: files, ...settings, from: flavorOf(graph, settings.flavor) };
 }
 
 /** The image's key: the fingerprints of its blobs, lowest first. It is the tag's source, so it is known before anything is built. */

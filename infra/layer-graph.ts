@@ -8,6 +8,8 @@ const layerSchema = z.strictObject({
   attr: z.string().regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, "lower-case words joined by -"),
   /** Files, or folders with a slash at their end, relative to layers/: all that the layer's Nix code reads beside `shared`. */
   inputs: z.array(z.string()).min(1, "at least one input"),
+  /** A file among `inputs`: a flavor without it does not have this layer. Default: every flavor has the layer. */
+  optional: z.string().optional(),
   /** Layers whose contents this one builds on: part of its fingerprint, below it in the image. */
   on: z.array(z.string()),
   /** Layers that must be done first, without being part of this one's content. */
@@ -37,7 +39,7 @@ const graphSchema = z.strictObject({
 
 export type Layer = z.output<typeof layerSchema>;
 
-/** The layer graph, checked; each layer stands behind all it is `on` or `after`. */
+/** The layer graph, checked; each layer stands behind all it is `on` or `after`. `flavorGraph` leaves out what a flavor has not. */
 export type LayerGraph = z.output<typeof graphSchema>;
 
 /** Parses and checks layers.json; throws one FaultError with everything that is wrong. */
@@ -49,7 +51,7 @@ export function parseLayerGraph(text: string): LayerGraph {
     throw result.error;
   }
   const graph = result.data;
-  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph), ...smokeFaults(graph)];
+  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph), ...optionalFaults(graph), ...smokeFaults(graph)];
   throwFaults(faults.length > 0 ? faults : cycleFaults(graph));
   throwFaults(orderFaults(graph));
   return graph;
@@ -101,6 +103,19 @@ function inputFaults({ shared, layers }: LayerGraph): Fault[] {
     if (input.startsWith("/") || input.split("/").includes("..")) return [{ code: "GRAPH_INPUT_OUTSIDE", where, problem: "the input lies outside layers/", found: input, expected: "a path below layers/" }];
     if (!/^[A-Za-z0-9._+{}-]+(\/[A-Za-z0-9._+{}-]+)*\/?$/.test(input)) return [{ code: "GRAPH_INPUT_NAME", where, problem: "the input is not a plain path", found: JSON.stringify(input), expected: "names of letters, digits and . _ + -, joined by /" }];
     return [];
+  });
+}
+
+/** What is there only sometimes has to be an input, so that its coming and going is in the key; and nothing may miss it. */
+function optionalFaults({ layers }: LayerGraph): Fault[] {
+  const byName = new Map(layers.map((layer) => [layer.attr, layer]));
+  return layers.flatMap(({ attr, inputs, optional, on, after }): Fault[] => {
+    const where = `layers.json: ${attr}`;
+    const loose = [...on, ...after].filter((name) => ![undefined, optional].includes(byName.get(name)?.optional));
+    return [
+      ...(optional === undefined || inputs.includes(optional) ? [] : [{ code: "GRAPH_OPTIONAL" as const, where: `${where}.optional`, problem: "the layer depends on a file that it does not read", found: optional, expected: `one of ${inputs.join(", ")}` }]),
+      ...loose.map((name): Fault => ({ code: "GRAPH_ON_OPTIONAL", where, problem: `${attr} waits for ${name}, which a flavor may not have`, found: optional ?? "a layer that is always there", expected: `"optional": ${JSON.stringify(byName.get(name)?.optional)}` })),
+    ];
   });
 }
 
@@ -164,6 +179,15 @@ export function onClosure(graph: LayerGraph, attr: string): Layer[] {
 
 /** A layer's inputs and the shared ones, placeholders filled in. */
 export function inputPaths(graph: LayerGraph, layer: Layer, flavor: string): string[] {
-  const packageSet = graph.flavors[flavor]?.packageSet ?? "";
-  return [...graph.shared, ...layer.inputs].map((path) => path.replaceAll("{flavor}", flavor).replaceAll("{packageSet}", packageSet));
+  return [...graph.shared, ...layer.inputs].map((path) => filledIn(graph, path, flavor));
+}
+
+function filledIn(graph: LayerGraph, path: string, flavor: string): string {
+  return path.replaceAll("{flavor}", flavor).replaceAll("{packageSet}", graph.flavors[flavor]?.packageSet ?? "");
+}
+
+/** The graph with the layers that a flavor has. `exists` answers for a path relative to layers/. */
+export function flavorGraph(graph: LayerGraph, flavor: string, exists: (path: string) => boolean): LayerGraph {
+  const has = ({ optional }: Layer) => optional === undefined || exists(filledIn(graph, optional, flavor));
+  return { ...graph, layers: graph.layers.filter(has) };
 }

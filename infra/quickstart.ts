@@ -6,35 +6,37 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
 import { cacheAnswer, imageAnswer, layerAnswer, parseAnswer } from "./answers.ts";
-import { parseLayerGraph } from "./layer-graph.ts";
-import { nothingDone, readEvents, type ResourceRun } from "./quickstart/events.ts";
+import { configInput, configSchema } from "./config.ts";
+import { configOf, nothingDone, readEvents, type ResourceRun } from "./quickstart/events.ts";
 import { pulumiShown } from "./quickstart/pulumi-cli.ts";
 import { findEngine, runCommand } from "./quickstart/run-command.ts";
 import { type LayerRow, type Summary, styleFor, summaryText } from "./quickstart/summary.ts";
+import { graphOfFlavor, readLayerGraph } from "./read-plan.ts";
 import { recover } from "./recover.ts";
 
 const root = join(import.meta.dirname, "..");
 const stack = "local";
 
 /** Runs the update on this terminal; answers its exit code and the engine's events. */
-async function up(): Promise<{ code: number; runs: Map<string, ResourceRun> }> {
-  const log = join(root, ".local/host/logs/quickstart-events.jsonl");
-  mkdirSync(join(log, ".."), { recursive: true });
-  rmSync(log, { force: true });
-  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--stack", stack, "--event-log", log];
+async function up(): Promise<{ code: number; log: string }> {
+  const file = join(root, ".local/host/logs/quickstart-events.jsonl");
+  mkdirSync(join(file, ".."), { recursive: true });
+  rmSync(file, { force: true });
+  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress", "--stack", stack, "--event-log", file];
   // On a terminal pulumi draws a live tree; elsewhere plain lines.
   if (!process.stdout.isTTY) args.push("--non-interactive");
   // The option is one of those that the CLI shows to programs only, such as Pulumi's own Automation API.
   const code = await pulumiShown(args, root, { ...process.env, PULUMI_DEBUG_COMMANDS: "true" });
-  return { code, runs: readEvents(existsSync(log) ? readFileSync(log, "utf8") : "") };
+  return { code, log: existsSync(file) ? readFileSync(file, "utf8") : "" };
 }
 
 function answerOf<T>(schema: z.ZodType<T>, run: ResourceRun | undefined): T | undefined {
   return run?.stdout === undefined ? undefined : parseAnswer(schema, run.stdout);
 }
 
-function layerRows(runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
-  const graph = parseLayerGraph(readFileSync(join(root, "layers/layers.json"), "utf8"));
+function layerRows(flavor: string, runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
+  const layersDir = join(root, "layers");
+  const graph = graphOfFlavor(readLayerGraph(layersDir), flavor, layersDir);
   return graph.layers.map(({ attr }) => {
     const run = runs.get(`comfyui-${attr}`);
     const answer = answerOf(layerAnswer, run);
@@ -42,8 +44,10 @@ function layerRows(runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
   });
 }
 
-function summarize(runs: ReadonlyMap<string, ResourceRun>, succeeded: boolean): Omit<Summary, "seconds"> {
-  const layers = layerRows(runs);
+function summarize(log: string, succeeded: boolean): Omit<Summary, "seconds"> {
+  const runs = readEvents(log);
+  const flavor = configSchema.shape.flavor.parse(configInput(configOf(log))["flavor"]);
+  const layers = layerRows(flavor.kind, runs);
   const publish = runs.get("comfyui-publish-image");
   const image = answerOf(imageAnswer, publish);
   const cache = answerOf(cacheAnswer, runs.get("comfyui-cache"));
@@ -62,8 +66,8 @@ function summarize(runs: ReadonlyMap<string, ResourceRun>, succeeded: boolean): 
 async function main(): Promise<number> {
   const started = Date.now();
   await recover({ root, stack, force: false, say: (line) => console.log(line) });
-  const { code, runs } = await up();
-  const summary = { ...summarize(runs, code === 0), seconds: (Date.now() - started) / 1000 };
+  const { code, log } = await up();
+  const summary = { ...summarize(log, code === 0), seconds: (Date.now() - started) / 1000 };
   console.log(`\n${summaryText(summary, styleFor(process.stdout, process.env))}`);
   return code;
 }

@@ -1,19 +1,25 @@
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfig } from "./config.ts";
 import { type Fault, FaultError, gather } from "./faults.ts";
 import { readLayerInputs } from "./input-files.ts";
-import { type LayerGraph, parseLayerGraph } from "./layer-graph.ts";
+import { flavorGraph, type LayerGraph, parseLayerGraph } from "./layer-graph.ts";
 import { makePlan, type Plan } from "./request.ts";
 
 /** Reads everything that decides what a stack does: the graph, the configuration, every input file. Throws one FaultError. */
 export function readPlan(layersDir: string, configInput: Record<string, unknown>): Plan {
   const faults: Fault[] = [];
-  const graph = gather(faults, () => readLayerGraph(layersDir));
-  const config = gather(faults, () => parseConfig(configInput, graph && Object.keys(graph.flavors)));
+  const whole = gather(faults, () => readLayerGraph(layersDir));
+  const config = gather(faults, () => parseConfig(configInput, whole && Object.keys(whole.flavors)));
+  const graph = whole && config && graphOfFlavor(whole, config.flavor.kind, layersDir);
   const inputs = graph && config && gather(faults, () => readLayerInputs(graph, config.flavor.kind, layersDir));
   if (graph && config && inputs) return makePlan(graph, inputs, config);
   throw new FaultError(faults);
+}
+
+/** What the folder says of the layers that are optional. A link counts as there: it is an input that cannot be used, not none. */
+export function graphOfFlavor(graph: LayerGraph, flavor: string, layersDir: string): LayerGraph {
+  return flavorGraph(graph, flavor, (path) => lstatSync(join(layersDir, path), { throwIfNoEntry: false }) !== undefined);
 }
 
 /** Reads and checks layers.json; throws one FaultError. */

@@ -118,7 +118,7 @@ function lines(files: Words): string {
 
 /** layers.json as the checked copy gets it: only what the asked layer may evaluate; `after` names layers outside the copy. */
 function reduced(graph: LayerGraph, flavor: string, layers: readonly Layer[]): Json {
-  return { flavors: { [flavor]: flavorOf(graph, flavor) }, shared: graph.shared, layers: layers.map((layer) => ({ ...layer, after: [], smoke: smokeOf(layer, flavor) })) };
+  return { flavors: { [flavor]: flavorOf(graph, flavor) }, shared: graph.shared, layers: layers.map((layer) => ({ ...layer, after: [], smoke: smokeOf(layer, flavor) }) as Json) };
 }
 
 function digest(text: string): string {

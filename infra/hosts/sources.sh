@@ -34,9 +34,22 @@ word() {
   sha256sum | cut -c 1-12
 }
 
+# absent_layers FLAVOR: the layers that the flavor has not, since the file by which they are optional is not there.
+absent_layers() {
+  local layer file
+  jq -r --arg flavor "$1" '.flavors[$flavor].packageSet as $set | .layers[] | select(.optional)
+    | "\(.attr)\t\(.optional | gsub("\\{flavor\\}"; $flavor) | gsub("\\{packageSet\\}"; $set))"' "$ROOT/layers/layers.json" |
+    while IFS=$'\t' read -r layer file; do
+      if [ ! -e "$ROOT/layers/$file" ] && [ ! -L "$ROOT/layers/$file" ]; then printf '%s\n' "$layer"; fi
+    done
+}
+
 # reduced_graph LAYER: layers.json with the layer and those it is on; without a layer, those with a blob. Canonical JSON.
 reduced_graph() {
-  jq -cSj --arg layer "$1" --arg flavor "$(asked .flavor)" '. as $graph
+  local flavor absent
+  flavor=$(asked .flavor)
+  absent=$(absent_layers "$flavor") || sources_changed "layers.json"
+  jq -cSj --arg layer "$1" --arg flavor "$flavor" --arg absent "$absent" '.layers |= map(select(.attr | IN($absent | split("\n")[]) | not)) | . as $graph
     | def grow: . as $names | ([$names[], ($graph.layers[] | select(.attr | IN($names[])) | .on[])] | unique) | if . == $names then . else grow end;
     ([.layers[] | select(if $layer == "" then .blob else .attr == $layer end).attr] | grow) as $names
     | {flavors: {($flavor): .flavors[$flavor]}, shared, layers: [.layers[] | select(.attr | IN($names[])) 

@@ -15,6 +15,7 @@ interface Metadata {
 }
 
 interface EngineEvent {
+  readonly preludeEvent?: { readonly config?: Readonly<Record<string, string>> };
   readonly resourcePreEvent?: { readonly metadata: Metadata };
   readonly resOutputsEvent?: { readonly metadata: Metadata };
   readonly resOpFailedEvent?: { readonly metadata: Metadata };
@@ -34,6 +35,12 @@ export function readEvents(log: string): Map<string, ResourceRun> {
     runs.set(name, { name, op: metadata.op, done, ...(done && typeof stdout === "string" ? { stdout } : {}) });
   }
   return runs;
+}
+
+/** The stack's configuration, as this run had it. */
+export function configOf(log: string): Readonly<Record<string, string>> {
+  const events = log.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as EngineEvent);
+  return events.find(({ preludeEvent }) => preludeEvent?.config !== undefined)?.preludeEvent?.config ?? {};
 }
 
 /** Whether the run changed nothing at all. */

@@ -9,7 +9,10 @@ let
   pkgs = import (source + "/package-sets/${graph.flavors.${defaults.flavor}.packageSet}") {
     inherit system platform inputs;
   };
-  layers = map (layer: layer.attr) graph.layers;
+  # A bash array by flavor: the option --flavor is read when the app runs.
+  byFlavor = keep: toString (map
+    (flavor: "[${flavor}]='${toString (map (layer: layer.attr) (builtins.filter keep (graph.layersOf flavor)))}'")
+    (builtins.attrNames graph.flavors));
 
   app = description: name: file: {
     type = "app";
@@ -20,8 +23,7 @@ let
       system=${system}
       flavor=${defaults.flavor}
       compression=${defaults.compression}
-      layers=(${toString layers})
-      with_blob=(${toString (map (layer: layer.attr) (builtins.filter (layer: layer.blob) graph.layers))})
+      declare -A layers_of=(${byFlavor (layer: true)}) with_blob_of=(${byFlavor (layer: layer.blob)})
       docker_archive=${./docker_archive.py}
       source ${./options.sh}
       source ${file}

@@ -7,7 +7,7 @@ usage() {
   exit 2
 }
 
-# read_options NAME POSITIONAL ARGUMENT...: sets flavor, compression and positional.
+# read_options NAME POSITIONAL ARGUMENT...: sets flavor, compression and positional, and the flavor's layers.
 read_options() {
   local name=$1 more=$2
   shift 2
@@ -24,6 +24,14 @@ read_options() {
     esac
     shift
   done
+  if [ -z "${layers_of[$flavor]:-}" ]; then
+    echo "error: there is no flavor $flavor; these are: ${!layers_of[*]}" >&2
+    exit 2
+  fi
+  # shellcheck disable=SC2034  # read by the apps
+  read -ra layers <<< "${layers_of[$flavor]}"
+  # shellcheck disable=SC2034
+  read -ra with_blob <<< "${with_blob_of[$flavor]}"
 }
 
 # nix_build LOG ATTRIBUTE...: prints the store paths; Nix's messages go to the log.

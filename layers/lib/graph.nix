@@ -1,6 +1,6 @@
 # layers.json as Nix sees it. The TypeScript side checks the same file more closely (cycles, missing files, ...); here only what
 # would otherwise end in an unreadable error is checked.
-graph:
+{ root, graph }:
 let
   byAttr = builtins.listToAttrs (map (entry: { name = entry.attr; value = entry; }) graph.layers);
   entryOf = user: attr: byAttr.${attr} or (throw "layers.json: ${user} is on ${attr}, which is not in it");
@@ -23,8 +23,12 @@ let
     [ flavor graph.flavors.${flavor}.packageSet ]);
 in
 {
-  inherit (graph) flavors layers;
-  inherit byAttr below;
+  inherit (graph) flavors;
+  inherit below;
+  # The layers that the flavor has: an optional one only where its file is there.
+  layersOf = flavor: builtins.filter
+    (entry: !(entry ? optional) || builtins.all (file: builtins.pathExists (root + "/${file}")) (expand flavor [ entry.optional ]))
+    graph.layers;
   sharedPaths = flavor: expand flavor graph.shared;
   inputPaths = flavor: entry: expand flavor (graph.shared ++ entry.inputs);
 }

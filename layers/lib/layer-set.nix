@@ -32,11 +32,12 @@ let
       below = map (attr: layers.${attr}) (graph.below entry);
     };
 
-  layers = builtins.mapAttrs (_: call) graph.byAttr;
+  entries = graph.layersOf flavor;
+  layers = builtins.listToAttrs (map (entry: { name = entry.attr; value = call entry; }) entries);
 in
 layers // {
   comfyui = (toolsFrom shared).mkImage {
     name = "comfyui";
-    layers = map (entry: layers.${entry.attr}) graph.layers;
+    layers = map (entry: layers.${entry.attr}) entries;
   };
 }

@@ -2,7 +2,7 @@
 { root, inputs }:
 let
   platforms = import ./platforms.nix;
-  graph = import ./graph.nix (builtins.fromJSON (builtins.readFile (root + "/layers.json")));
+  graph = import ./graph.nix { inherit root; graph = builtins.fromJSON (builtins.readFile (root + "/layers.json")); };
   defaults = { flavor = "sample"; compression = "zstd"; };
 
   perSystem = make: builtins.mapAttrs (system: platform: make system) platforms;
