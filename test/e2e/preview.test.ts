@@ -4,7 +4,8 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { blobsSize } from "../../infra/answers.ts";
-import { onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
+import { onClosure } from "../../infra/layer-graph.ts";
+import { graphOfFlavor, readLayerGraph } from "../../infra/read-plan.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { setCheck } from "../support/layer-edits.ts";
 import { outputs } from "../support/outputs.ts";
@@ -13,7 +14,8 @@ import { changedFiles } from "../support/pulumi-preview.ts";
 import type { Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
 
-const graph = parseLayerGraph(readFileSync(`${CHECKOUT}/layers/layers.json`, "utf8"));
+const layersDir = `${CHECKOUT}/layers`;
+const graph = graphOfFlavor(readLayerGraph(layersDir), "sample", layersDir);
 const PUBLISH = "comfyui-publish-image";
 
 type Outputs = Awaited<ReturnType<typeof outputs>>;

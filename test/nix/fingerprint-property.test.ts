@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { LayersCopy } from "../support/derivations.ts";
 import { applyEdit, listEntries } from "../support/edits.ts";
 import { type Baseline, makeBaseline, observe, type Observation, table, violations } from "../support/fingerprint-check.ts";
-import { breakingEdits, fileEdits, graphEdits, type LayerEdit, lockEdits, relockEdit } from "../support/layer-edits.ts";
+import { addNodesLock, breakingEdits, fileEdits, graphEdits, type LayerEdit, lockEdits, NODES_LOCK, relockEdit } from "../support/layer-edits.ts";
 import { testSeed } from "../support/random.ts";
 import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
 
@@ -28,8 +28,19 @@ function planned(seed: string): LayerEdit[] {
     ...breakingEdits(seed, baseline.listed, entries),
     ...lockEdits(seed, entries),
     relockEdit(),
+    removeNodes(),
     ...graphEdits(seed, baseline.graph, GRAPH_ROUNDS),
   ];
+}
+
+/** Takes the optional layer away. */
+const removeNodes = (): LayerEdit => ({ kind: "optional", text: `delete ${NODES_LOCK}`, paths: [NODES_LOCK], apply: (layers) => applyEdit(layers, { kind: "delete", path: NODES_LOCK }) });
+
+/** Of a flavor with all layers that it may have. */
+async function layersCopy(name: string): Promise<LayersCopy> {
+  const made = await LayersCopy.create(sandbox, name);
+  addNodesLock(made.folder);
+  return made;
 }
 
 /** Two edits at a time, each in a copy of its own. */
@@ -38,12 +49,12 @@ async function observeAll(edits: readonly LayerEdit[]): Promise<void> {
   const work = async (own: LayersCopy) => {
     for (let edit = left.shift(); edit !== undefined; edit = left.shift()) observations.push(await observe(own, baseline, edit));
   };
-  await Promise.all([work(copy), work(await LayersCopy.create(sandbox, "second"))]);
+  await Promise.all([work(copy), work(await layersCopy("second"))]);
 }
 
 before(async () => {
   sandbox = await Sandbox.create({ store: EMPTY_STORE });
-  copy = await LayersCopy.create(sandbox, "first");
+  copy = await layersCopy("first");
   baseline = await makeBaseline(copy);
 });
 after(() => sandbox.stop());
@@ -56,6 +67,14 @@ test("whatever is edited: other derivations, another fingerprint; no input touch
   for (const line of table(observations).split("\n")) t.diagnostic(line);
   assert.ok(edits.length >= 200);
   assert.deepEqual(violations(observations), []);
+});
+
+test("without its file the optional layer is nowhere; the layers below it and their keys do not know it", async () => {
+  const { outcomes } = await observe(copy, baseline, removeNodes());
+  const changed = { derivation: "changed", key: "changed", touched: true };
+  assert.deepEqual(new Map([...outcomes].filter(([, { key }]) => key !== "same")), new Map([["layer7-nodes", { ...changed, derivation: "error" }], ["comfyui", changed]]));
+  const { attrs, keys } = await makeBaseline(await LayersCopy.create(sandbox, "without"));
+  assert.deepEqual([attrs.length, keys?.size, attrs.includes("layer7-nodes")], [8, 8, false]);
 });
 
 test("the executable bit of a file is seen by both", async () => {

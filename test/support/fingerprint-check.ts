@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { FaultError } from "../../infra/faults.ts";
 import { fingerprintImage, fingerprintLayers } from "../../infra/fingerprint.ts";
 import { readLayerInputs } from "../../infra/input-files.ts";
-import { type LayerGraph, parseLayerGraph } from "../../infra/layer-graph.ts";
+import type { LayerGraph } from "../../infra/layer-graph.ts";
+import { graphOfFlavor, readLayerGraph } from "../../infra/read-plan.ts";
 import { type Derivations, IMAGE, type LayersCopy } from "./derivations.ts";
 import { covers, expand, type LayerEdit, listedPaths, type RawGraph, readRawGraph } from "./layer-edits.ts";
 
@@ -19,13 +20,12 @@ type Keys = ReadonlyMap<string, string> | undefined;
 /** `without`: an input that is left out of the keys, to show that the check would see it. */
 function keysOf(layers: string, without?: string): Keys {
   try {
-    const graph = parseLayerGraph(readFileSync(join(layers, "layers.json"), "utf8"));
+    const graph = graphOfFlavor(readLayerGraph(layers), SETTINGS.flavor, layers);
     const keyed = without === undefined ? graph : leftOut(graph, without);
     const keys = fingerprintLayers(graph, readLayerInputs(keyed, SETTINGS.flavor, layers), SETTINGS);
     return new Map([...keys, [IMAGE, fingerprintImage(graph, keys)]]);
   } catch (error) {
-    // The program would refuse both, a missing layers.json by GRAPH_UNREADABLE.
-    if (error instanceof FaultError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (error instanceof FaultError) return undefined;
     throw error;
   }
 }
@@ -112,11 +112,13 @@ export interface Baseline {
 export async function makeBaseline(copy: LayersCopy): Promise<Baseline> {
   const graph = readRawGraph(copy.folder);
   const listed = listedPaths(graph, SETTINGS.flavor);
-  const attrs = [...graph.layers.map(({ attr }) => attr), IMAGE];
+  const keys = keysOf(copy.folder);
+  if (keys === undefined) throw new Error("the program refuses the copy as it is");
+  const attrs = [...keys.keys()];
   const derivations = await copy.derivations(attrs);
   const failing = attrs.filter((attr) => derivations.get(attr) === undefined);
   if (failing.length > 0) throw new Error(`these cannot be evaluated: ${failing.join(", ")}`);
-  return { graph, listed, attrs, derivations, keys: keysOf(copy.folder), keysWithout: new Map(listed.map((input) => [input, keysOf(copy.folder, input)])) };
+  return { graph, listed, attrs, derivations, keys, keysWithout: new Map(listed.map((input) => [input, keysOf(copy.folder, input)])) };
 }
 
 export async function observe(copy: LayersCopy, base: Baseline, edit: LayerEdit): Promise<Observation> {

@@ -21,6 +21,7 @@ export interface RawLayer {
   after: string[];
   blob: boolean;
   smoke: string[] | Record<string, string[]>;
+  optional?: string | undefined;
 }
 
 export interface LayerEdit {
@@ -113,6 +114,18 @@ export function relockEdit(): LayerEdit {
   };
 }
 
+/** The lock of the layer that a flavor need not have, with a node and a package that it requires. */
+export const NODES_LOCK = "locks/sample/layer7-nodes.lock.json";
+
+export function addNodesLock(layers: string): void {
+  const hash = (digit: string) => `sha256-${digit.repeat(43)}=`;
+  const files = [
+    { git: "https://localhost/owner/Some-Node.git", rev: "0".repeat(40), name: "some-node", version: "1", file: "Some-Node-000000000000", hash: hash("A") },
+    { index: "pypi", name: "some-package", version: "1", file: "some_package-1-py3-none-any.whl", hash: hash("B") },
+  ];
+  writeFileSync(join(layers, NODES_LOCK), `${JSON.stringify({ files }, null, 2)}\n`);
+}
+
 type Change = (graph: RawGraph, random: Random) => void;
 
 const GRAPH_CHANGES: Readonly<Record<string, Change>> = {
@@ -123,6 +136,10 @@ const GRAPH_CHANGES: Readonly<Record<string, Change>> = {
   "blob or not": ({ layers }, random) => {
     const layer = random.pick(layers);
     layer.blob = !layer.blob;
+  },
+  "optional or not": ({ layers }) => {
+    const layer = layers.find(({ optional }) => optional !== undefined) as RawLayer;
+    delete layer.optional;
   },
   "input more": ({ layers }, random) => void random.pick(layers).inputs.push("apps/"),
   "input less": ({ layers }, random) => void random.pick(layers).inputs.shift(),

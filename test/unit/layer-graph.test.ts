@@ -1,18 +1,28 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { inputPaths, type Layer, onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
+import { flavorGraph, inputPaths, type Layer, onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
 import { readPlan } from "../../infra/read-plan.ts";
 import { assertFault, faultsOf, type FaultRow } from "./faults.ts";
 
 const layer = (attr: string, more: Partial<Layer> = {}): Layer => ({ attr, inputs: [`${attr}/`], on: [], after: [], blob: true, smoke: [], ...more });
 const graphText = (layers: unknown, more: object = {}) => JSON.stringify({ flavors: { sample: { packageSet: "debian" } }, shared: ["lib/"], layers, ...more });
 
-test("the project's own graph: seven layers, each after those it waits for", () => {
-  const graph = parseLayerGraph(readFileSync(new URL("../../layers/layers.json", import.meta.url), "utf8"));
+test("the project's own graph: seven layers, each after those it waits for, and one that a flavor may have", () => {
+  const whole = parseLayerGraph(readFileSync(new URL("../../layers/layers.json", import.meta.url), "utf8"));
+  const graph = flavorGraph(whole, "sample", () => false);
   assert.deepEqual(graph.layers.map(({ attr }) => attr), ["layer0-base", "layer1-python", "layer2-wheels", "layer3-pytorch", "layer4-deps", "layer5-perf", "layer6-app"]);
   assert.deepEqual(onClosure(graph, "layer4-deps").map(({ attr }) => attr), ["layer0-base", "layer1-python", "layer3-pytorch", "layer4-deps"]);
   assert.deepEqual(graph.layers.filter(({ blob }) => !blob).map(({ attr }) => attr), ["layer2-wheels"]);
+  assert.deepEqual(whole.layers.slice(graph.layers.length).map(({ attr }) => attr), ["layer7-nodes"]);
+});
+
+test("an optional layer is there where its file is, with the flavor's name filled in", () => {
+  const file = "locks/{flavor}/b.json";
+  const graph = parseLayerGraph(graphText([layer("a"), layer("b", { inputs: ["b/", file], optional: file, on: ["a"] }), layer("c", { inputs: [file], optional: file, on: ["b"] })]));
+  const layersOf = (...present: string[]) => flavorGraph(graph, "sample", (path) => present.includes(path)).layers.map(({ attr }) => attr);
+  assert.deepEqual(layersOf("locks/sample/b.json"), ["a", "b", "c"]);
+  assert.deepEqual(layersOf("locks/other/b.json", file), ["a"]);
 });
 
 test("placeholders are filled in", () => {
@@ -32,6 +42,8 @@ const bad: FaultRow<string>[] = [
   { code: "GRAPH_ORDER", input: graphText([layer("b", { after: ["a"] }), layer("a")]), where: "layers.json: b", says: ["b stands before a", "layers[0] before layers[1]"] },
   { code: "GRAPH_ON_WITHOUT_BLOB", input: graphText([layer("w", { blob: false }), layer("a", { on: ["w"] })]), where: "layers.json: a.on", says: ["w has no blob"] },
   { code: "GRAPH_PLACEHOLDER", input: graphText([layer("a", { inputs: ["locks/{flavour}.json"] })]), where: "layers.json: a", says: ["found:    {flavour}", "{flavor} or {packageSet}"] },
+  { code: "GRAPH_OPTIONAL", input: graphText([layer("a", { optional: "a/lock.json" })]), where: "layers.json: a.optional", says: ["found:    a/lock.json", "expected: one of a/"] },
+  { code: "GRAPH_ON_OPTIONAL", input: graphText([layer("a", { optional: "a/" }), layer("b", { after: ["a"] })]), where: "layers.json: b", says: ["b waits for a", "found:    a layer that is always there", 'expected: "optional": "a/"'] },
   { code: "GRAPH_SMOKE", input: graphText([layer("a", { smoke: { other: ["true"] } })]), where: "layers.json: a.smoke", says: ["found:    other", "expected: sample"] },
   { code: "GRAPH_INPUT_OUTSIDE", input: graphText([layer("a", { inputs: ["../infra/"] })]), where: "layers.json: a", says: ["found:    ../infra/"] },
   { code: "GRAPH_INPUT_OUTSIDE", input: graphText([layer("a")], { shared: ["/etc/passwd"] }), where: "layers.json: shared", says: ["found:    /etc/passwd"] },
