@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network.
+# Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network. Where Nix has
+# the flavor's package set fetch them itself (nixpkgs), only the files that nobody serves.
 #
 # stdin   {"protocol": 2, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
@@ -16,6 +17,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/prefetch-debian.sh"
 # shellcheck source=prefetch-given.sh
 . "$here/prefetch-given.sh"
+# shellcheck source=git-tree.sh
+. "$here/git-tree.sh"
+# shellcheck source=prefetch-sources.sh
+. "$here/prefetch-sources.sh"
 downloads=${COMFYUI_DOWNLOADS:-$ROOT/.local/downloads}
 again="run 'npm run setup' again; if it stays so, look at the lines above"
 count=0 bytes=0
@@ -66,7 +71,10 @@ lacking() {
 keep() {
   local found
   found=$(nix hash file "$1")
-  [ "$found" = "$3" ] || fail PREFETCH_HASH "$2 has other bytes than its lock says" "$again" "$found" "$3"
+  if [ "$found" != "$3" ]; then
+    rm -f -- "$1"
+    fail PREFETCH_HASH "$2 has other bytes than its lock says" "$again" "$found" "$3"
+  fi
   bytes=$((bytes + $(stat -c %s "$1")))
   count=$((count + 1))
   mv "$1" "$downloads/$2"
@@ -160,14 +168,14 @@ read_flavor() {
 }
 
 # The roots keep a garbage collection from what only a download could bring back.
-pin() {
+pin() { # < entries
   local roots=$STATE/roots/prefetch/$flavor entry
-  all_files "$@" | with_paths > "$work/all"
+  with_paths > "$work/all"
   entry=$(missing < "$work/all" | jq -r .file | head -n 3)
   [ -z "$entry" ] || fail PREFETCH_STORE "the store lacks files that were just added" "$again" "missing: ${entry//$'\n'/, }"
   rm -rf "$roots"
   mkdir -p "$roots"
-  jq -r .path "$work/all" | xargs nix-store --add-root "$roots/file" --realise > /dev/null
+  jq -r .path "$work/all" | xargs -r nix-store --add-root "$roots/file" --realise > /dev/null
 }
 
 main() {
@@ -181,15 +189,18 @@ main() {
   exec 9> "$downloads/.lock"
   flock 9
 
-  local python_locks debian_locks=()
-  python_locks=("$locks"/*.lock.json "$package_set"/build.lock.json)
-  given "${python_locks[@]}"
-  if [ -f "$package_set/debs/lock.json" ]; then
+  local flavor_locks=("$locks"/*.lock.json) build_lock=$package_set/build.lock.json
+  given "${flavor_locks[@]}"
+  # The package set that fetches nothing itself locks what it builds with.
+  if [ -f "$build_lock" ]; then
     debian "$package_set/debs"
-    debian_locks=("$(debian_lock "$package_set/debs")")
+    git_revisions "${flavor_locks[@]}"
+    urls "${flavor_locks[@]}"
+    pypi "${flavor_locks[@]}" "$build_lock"
+    all_files "${flavor_locks[@]}" "$build_lock" "$(debian_lock "$package_set/debs")" | pin
+  else
+    pin < "$work/given-all"
   fi
-  pypi "${python_locks[@]}"
-  pin "${python_locks[@]}" "${debian_locks[@]}"
   jq -cn --argjson total "$(wc -l < "$work/all")" --argjson count "$count" --argjson bytes "$bytes" \
     --argjson relocked "$(relocked_packages "$package_set/debs")" \
     '{present: ([$total - $count, 0] | max), downloaded: $count, bytes: $bytes, relocked: $relocked}'

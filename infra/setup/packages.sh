@@ -59,10 +59,15 @@ has_tool() { PATH=$system_path:/usr/sbin:/sbin type -P "$1" >/dev/null; }
 
 has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --version >/dev/null 2>&1; }
 
+# locks_name KEY: whether the flavor's locks name a file of this kind.
+locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
+
 # missing_packages yes|no: what set-up lacks (yes: and what the tests lack), one package a line.
 missing_packages() {
   local pair wanted=("${run_tools[@]}" node:nodejs npm:npm)
   [ "$1" = no ] || wanted+=("${test_tools[@]}")
+  ! locks_name git || wanted+=(git:git)
+  ! locks_name url || wanted+=(curl:curl)
   if ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
   for pair in "${wanted[@]}"; do
     has_tool "${pair%%:*}" || printf '%s\n' "${pair#*:}"

@@ -86,7 +86,7 @@ setup_stack() {
 setup_downloads() {
   local request answer present downloaded bytes names state=found
   [ "$have_nix" = yes ] || return 0
-  request=$(jq -cn --arg flavor "$flavor" '{protocol: 2, flavor: $flavor, relock: true, given: $ARGS.positional}' --args -- "${given_files[@]}")
+  request=$(jq -cn --arg flavor "$flavor" --argjson protocol "$PROTOCOL" '{$protocol, flavor: $flavor, relock: true, given: $ARGS.positional}' --args -- "${given_files[@]}")
   if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<"$request") ||
     ! read -r present downloaded bytes names < <(jq -er '"\(.present) \(.downloaded) \(.bytes) \([.relocked[].name] | join(" "))"' <<<"$answer"); then
     row "layers' files" - /nix/store missing
