@@ -10,12 +10,25 @@ watch_download() {
   done
 }
 
-# download_url URL PART OPTION...: curl with what all downloads have in common; a dead connection is given up and tried again.
+# download_url URL PART OPTION...: continues the part; a dead connection is given up. A fresh start where the server gives no
+# rest of a file (22, 33), going on where it cut one off (18, 28, 56).
 download_url() {
-  local url=$1 part=$2
+  local url=$1 part=$2 status attempt
   shift 2
-  curl --fail --location --proto '=https,http' --retry 3 --connect-timeout 30 --speed-limit 1000 --speed-time 60 \
-    --show-error "$@" --output "$part" -- "$url" > /dev/null
+  for attempt in 1 2 3 4 5; do
+    status=0
+    curl --fail --location --proto '=https,http' --retry 3 --connect-timeout 30 --speed-limit 1000 --speed-time 60 \
+      --show-error "$@" --continue-at - --output "$part" -- "$url" > /dev/null || status=$?
+    case $status in
+      18 | 28 | 56) say "the connection was lost: going on (attempt $attempt)" ;;
+      22 | 33) 
+        [ -f "$part" ] || break
+        rm -- "$part"
+        ;;
+      *) break ;;
+    esac
+  done
+  return "$status"
 }
 
 # fetch_url URL FILE HASH [SIZE]: goes on where an earlier run was cut off.
@@ -27,17 +40,7 @@ fetch_url() {
     watch_download "$file" "$size" "$part" 9>&- &
     watcher=$!
   fi
-  if [ ! -f "$part" ] || [ "$(nix hash file "$part")" != "$hash" ]; then
-    download_url "$url" "$part" "$shown" --continue-at - || status=$?
-    # 22, 33: the server gives no rest of a file, or the part is longer than the file.
-    case $status in
-      22 | 33)
-        status=0
-        rm -f -- "$part"
-        download_url "$url" "$part" "$shown" || status=$?
-        ;;
-    esac
-  fi
+  if [ ! -f "$part" ] || [ "$(nix hash file "$part")" != "$hash" ]; then download_url "$url" "$part" "$shown" || status=$?; fi
   if [ -n "$watcher" ]; then
     kill "$watcher"
     wait "$watcher" 2> /dev/null || [ $? -gt 128 ]

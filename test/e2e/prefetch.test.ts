@@ -4,6 +4,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { protocol } from "../../infra/request.ts";
 import { aptWithoutMirror, type DebianMirror, debianMirror, noKeyrings } from "../support/debian-mirror.ts";
+import { fileServer, folderServer } from "../support/file-server.ts";
+import { gitRepository } from "../support/git-repository.ts";
 import { freePort } from "../support/ports.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
@@ -12,6 +14,9 @@ import { Sandbox } from "../support/sandbox.ts";
 interface Entry {
   readonly index?: string;
   readonly given?: true;
+  readonly url?: string;
+  readonly git?: string;
+  readonly rev?: string;
   readonly name: string;
   readonly version: string;
   readonly file: string;
@@ -159,12 +164,13 @@ function fileWith(name: string, text: string): string {
   return path;
 }
 
-/** Locks one more file, which nobody serves; answers with its hash. */
-async function lockGiven(text: string): Promise<string> {
+/** Locks one more file, with the hash of this text; answers with it. */
+async function lockText(text: string, origin: Partial<Entry>): Promise<string> {
   const { stdout } = await sandbox.run("nix", ["hash", "file", fileWith("its-bytes", text)]);
-  relock(WHEELS, (entries) => [...entries, { given: true, name: "app", version: "1", file: "app-1.tar.xz", hash: stdout.trim() }]);
+  relock(WHEELS, (entries) => [...entries, { name: "app", version: "1", file: "app-1.tar.xz", hash: stdout.trim(), ...origin }]);
   return stdout.trim();
 }
+const lockGiven = (text: string) => lockText(text, { given: true });
 
 test("a given file is found by its hash, whatever its name, and is not asked for again", async () => {
   const hash = await lockGiven("an app's source");
@@ -185,6 +191,49 @@ test("PREFETCH_GIVEN_UNKNOWN: files that no lock names, or that cannot be read",
   const hash = await lockGiven("the right bytes");
   const given = [fileWith("wrong", "other bytes"), `${sandbox.at}/tmp/not-there`];
   await assertFault("PREFETCH_GIVEN_UNKNOWN", { given }, [/tmp\/wrong sha256-\S+, \S+tmp\/not-there cannot be read$/m, `expected: app-1.tar.xz ${hash}`]);
+});
+
+test("a file at an address: downloaded, going on where the server cut it off", async () => {
+  await using server = await fileServer("the bytes of a source archive", { cut: 2 });
+  await lockText(server.text, { url: server.url, file: "cut-off.tar.gz" });
+  const { code, stdout, stderr } = await prefetch({});
+  assert.deepEqual([code, (JSON.parse(stdout) as { downloaded: number; bytes: number }).bytes], [0, server.text.length], stderr);
+  assert.deepEqual(server.ranges, [undefined, "bytes=7-", "bytes=14-"]);
+  assert.match(stderr, /downloading cut-off\.tar\.gz from http:\S+\n.*the connection was lost: going on/s);
+});
+
+test("PREFETCH_HASH: a file at an address has other bytes, and PREFETCH_DOWNLOAD: nothing is there", async () => {
+  await using server = await fileServer("changed bytes", {});
+  const hash = await lockText("the locked bytes", { url: server.url, file: "changed.tar.gz" });
+  await assertFault("PREFETCH_HASH", {}, ["changed.tar.gz has other bytes", `expected: ${hash}`]);
+  await lockText("never", { url: `${server.url}/gone`, file: "gone.tar.gz" });
+  relock(WHEELS, (entries) => entries.filter(({ file }) => file !== "changed.tar.gz"));
+  await assertFault("PREFETCH_DOWNLOAD", {}, ["gone.tar.gz could not be downloaded (curl ended with 22)", `found:    ${server.url}/gone`]);
+});
+
+test("a git revision: the commit's files without .git, by smart and by plain transport, whatever the machine's git is told", async () => {
+  const repository = await gitRepository(sandbox, "a node", { "__init__.py": "NODES = 1\r\n", "run.sh": "#!/bin/sh\n" });
+  await sandbox.bash("git config --global core.autocrlf input");
+  const { rev, hash } = repository;
+  relock(WHEELS, (entries) => [...entries, { git: repository.url, rev, name: "a-node", version: "1", file: "a-node-1", hash }]);
+  const first = await prefetch({});
+  assert.deepEqual([first.code, (JSON.parse(first.stdout) as { downloaded: number }).downloaded], [0, 1], first.stderr);
+  const { stdout } = await sandbox.bash("cd /nix/store/*-a-node-1 && find . | sort | paste -sd' ' && od -c __init__.py | head -n 1");
+  assert.match(stdout, /^\. \.\/__init__\.py \.\/run\.sh\n.*\\r {2}\\n\n$/);
+
+  await using server = await folderServer(sandbox.host(`${repository.folder}/.git`));
+  relock(WHEELS, (entries) => entries.map((entry) => (entry.git === undefined ? entry : { ...entry, git: server.url, file: "plain-node-1" })));
+  const plain = await prefetch({});
+  assert.deepEqual([plain.code, (JSON.parse(plain.stdout) as { downloaded: number }).downloaded], [0, 1], plain.stderr);
+});
+
+test("PREFETCH_HASH, PREFETCH_DOWNLOAD: a git revision with other files, and one that is not there", async () => {
+  const repository = await gitRepository(sandbox, "another node", { "__init__.py": "" });
+  const entry = { git: repository.url, rev: repository.rev, name: "a-node", version: "1", file: "another-node-1", hash: NO_HASH };
+  relock(WHEELS, (entries) => [...entries, entry]);
+  await assertFault("PREFETCH_HASH", {}, ["are not the locked ones", `found:    ${repository.hash}`, `expected: ${NO_HASH}`]);
+  relock(WHEELS, (entries) => entries.map((each) => (each.git === undefined ? each : { ...each, rev: "1".repeat(40) })));
+  await assertFault("PREFETCH_DOWNLOAD", {}, ["git could not fetch 111111111111 of file:///", `found:    ${repository.url}`]);
 });
 
 test("PREFETCH_DOWNLOAD: a package that the mirror lists but has not", async () => {

@@ -14,7 +14,7 @@ import { EMPTY_STORE, Sandbox, type Store } from "./sandbox.ts";
 import { downloads, once } from "./test-cache.ts";
 
 /** What decides which files prefetch.sh puts into the store, and how. */
-const DECIDES = /^(layers\/(locks\/|package-sets\/debian\/(debs\/|build\.lock))|infra\/hosts\/(prefetch|common)\b)/;
+const DECIDES = /^(layers\/(locks\/|package-sets\/debian\/(debs\/|build\.lock))|infra\/hosts\/(prefetch|git-tree|common)\b)/;
 
 async function lockKey(checkout: string, flavor: string): Promise<string> {
   const hash = createHash("sha256").update(`${flavor}\n`);
