@@ -16,19 +16,20 @@ let
       python = python.python314.interpreter;
     } "source ${./nodes.sh}";
 
-  site = python.site { name = "layer7-nodes-site"; files = requirements; };
+  site = python.site { name = "layer7-nodes-site"; files = requirements; inherit below; };
   app = builtins.elemAt below (builtins.length below - 1);
 in
 {
+  inherit site;
+
   # The program with the python of this layer, which sees what the nodes require.
   files."bin/comfyui" = "${app}/bin/comfyui";
 
   check = ''
     python -m pip check
-  '' + (if requirements == [ ] then "" else ''
     python ${./import_requirements.py} ${site}/${python.sitePackages}
-  '');
+  '';
 
   # Where the entry point has the program look for nodes, beside those on the volume.
   config = _: { Env.COMFYUI_NODES = "${nodes}"; };
-} // (if requirements == [ ] then { } else { inherit site; })
+}
