@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import nodes
 import picture
 import server
 import system_stats
@@ -21,6 +22,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--listen", nargs="?", default="127.0.0.1", const="0.0.0.0", metavar="ADDRESS")
     parser.add_argument("--port", type=int, default=8188)
     parser.add_argument("--base-directory", type=Path, default=Path("/data"), help="holds " + ", ".join(FOLDERS))
+    parser.add_argument("--extra-model-paths-config", type=Path, action="append", nargs="+", default=[], metavar="FILE", help="names more folders of custom nodes")
     parser.add_argument("--quick-test-for-ci", action="store_true", help="check everything once, then end")
     parser.add_argument("--cpu", action="store_true", help="accepted: this program uses nothing else")
     return parser.parse_args(arguments)
@@ -44,10 +46,12 @@ def quick_test() -> None:
 def main() -> None:
     chosen = options(sys.argv[1:])
     prepare(chosen.base_directory)
+    files = [file for group in chosen.extra_model_paths_config for file in group]
+    loaded = nodes.load([chosen.base_directory / "custom_nodes", *nodes.configured(files)])
     if chosen.quick_test_for_ci:
         quick_test()
         return
-    server.run(chosen.listen, chosen.port, chosen.base_directory, sys.argv)
+    server.run(chosen.listen, chosen.port, chosen.base_directory, server.application(sys.argv, loaded))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
-"""The web server: a page, /system_stats, and a picture."""
+"""The web server: a page, /system_stats, /object_info, and a picture."""
 
 from pathlib import Path
 
 from aiohttp import web
 from jinja2 import Template
 
+import nodes
 import picture
 import system_stats
 
 HERE = Path(__file__).parent
 ARGV: web.AppKey[list[str]] = web.AppKey("argv", list)
+NODES: web.AppKey[list[nodes.Loaded]] = web.AppKey("nodes", list)
 
 
 async def page(request: web.Request) -> web.Response:
@@ -21,6 +23,10 @@ async def stats(request: web.Request) -> web.Response:
     return web.json_response(system_stats.collect(request.app[ARGV]))
 
 
+async def object_info(request: web.Request) -> web.Response:
+    return web.json_response(nodes.object_info(request.app[NODES]))
+
+
 async def draw(request: web.Request) -> web.Response:
     try:
         image = picture.render(int(request.query.get("seed", "1")), int(request.query.get("size", "256")))
@@ -29,13 +35,14 @@ async def draw(request: web.Request) -> web.Response:
     return web.Response(body=image, content_type="image/png")
 
 
-def application(argv: list[str]) -> web.Application:
+def application(argv: list[str], loaded: list[nodes.Loaded]) -> web.Application:
     app = web.Application()
     app[ARGV] = argv
-    app.add_routes([web.get("/", page), web.get("/system_stats", stats), web.get("/picture.png", draw)])
+    app[NODES] = loaded
+    app.add_routes([web.get("/", page), web.get("/system_stats", stats), web.get("/object_info", object_info), web.get("/picture.png", draw)])
     return app
 
 
-def run(host: str, port: int, base: Path, argv: list[str]) -> None:
+def run(host: str, port: int, base: Path, app: web.Application) -> None:
     print(f"base directory {base}; to see the page go to: http://{host}:{port}", flush=True)
-    web.run_app(application(argv), host=host, port=port, print=None)
+    web.run_app(app, host=host, port=port, print=None)
