@@ -201,5 +201,5 @@ function graphEdit(name: string, graph: RawGraph): LayerEdit {
 export function setCheck(layers: string, layer: string, check: string): void {
   const file = join(layers, layer, "default.nix");
   const text = readFileSync(file, "utf8").replace(/\n {2}check = .*\n.*\n/, "\n");
-  writeFileSync(file, text.replace(/\}\n$/, `  check = ''${check}'';\n  files."share/check" = builtins.toFile "check" ''${check}'';\n}\n`));
+  writeFileSync(file, text.replace(/\}\n$/, `  check = ''${check}'';\n  files."share/check" = builtins.toFile "check-${layer}" ''${check}'';\n}\n`));
 }
