@@ -10,9 +10,10 @@ import { configInput, configSchema } from "./config.ts";
 import { configOf, nothingDone, readEvents, type ResourceRun } from "./quickstart/events.ts";
 import { pulumiShown } from "./quickstart/pulumi-cli.ts";
 import { findEngine, runCommand } from "./quickstart/run-command.ts";
-import { type LayerRow, type Summary, styleFor, summaryText } from "./quickstart/summary.ts";
+import { type LayerRow, type Summary, summaryText } from "./quickstart/summary.ts";
 import { graphOfFlavor, readLayerGraph } from "./read-plan.ts";
 import { recover } from "./recover.ts";
+import { styleFor } from "./table.ts";
 
 const root = join(import.meta.dirname, "..");
 const stack = "local";

@@ -1,39 +1,8 @@
 /** The text that quickstart ends with. Pure: all of it is decided by the arguments. */
-import { stripVTControlCharacters } from "node:util";
 import type { z } from "zod";
 import { blobsSize, type cacheAnswer, type ImageAnswer, type LayerAnswer } from "../answers.ts";
+import { humanSize, type Style, table } from "../table.ts";
 import type { ResourceRun } from "./events.ts";
-
-export interface Style {
-  bold(text: string): string;
-  red(text: string): string;
-}
-
-export function styleFor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): Style {
-  const colored = stream.isTTY === true && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb";
-  const wrap = (code: number) => (text: string) => (colored ? `\u001b[${code}m${text}\u001b[0m` : text);
-  return { bold: wrap(1), red: wrap(31) };
-}
-
-/** Decimal units, as registries and disks are sold. */
-export function humanSize(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let [value, unit] = [bytes, 0];
-  // 999.95 would be written 1000.0.
-  while (value >= 999.95 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
-/** Columns as wide as their widest cell; those named in `right` are aligned to the right. */
-export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
-  const width = (text: string) => stripVTControlCharacters(text).length;
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? "")))) ?? [];
-  const cell = (text: string, column: number) => {
-    const fill = " ".repeat((widths[column] ?? 0) - width(text));
-    return right.includes(column) ? fill + text : text + fill;
-  };
-  return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
-}
 
 /** What happened to a layer, from what the engine did and what the script answered. */
 export function happened(run: ResourceRun | undefined, answer: Pick<LayerAnswer, "built" | "substituted" | "reused"> | undefined): string {

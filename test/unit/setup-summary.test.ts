@@ -3,7 +3,8 @@ import { test } from "node:test";
 import type { ImageAnswer, LayerAnswer } from "../../infra/answers.ts";
 import { nothingDone, readEvents } from "../../infra/quickstart/events.ts";
 import { runCommand, shellWord } from "../../infra/quickstart/run-command.ts";
-import { happened, humanSize, layerTable, styleFor, summaryText, table } from "../../infra/quickstart/summary.ts";
+import { happened, layerTable, summaryText } from "../../infra/quickstart/summary.ts";
+import { humanSize, styleFor, table } from "../../infra/table.ts";
 
 const plain = styleFor({ isTTY: false }, {});
 
