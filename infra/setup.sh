@@ -2,6 +2,7 @@
 # Finds or installs what the stack `local` needs, all of it under .local/ but for the system's own packages and /nix:
 #   bash infra/setup.sh            what `npm run quickstart` needs
 #   bash infra/setup.sh --tests    and what `npm test` needs
+#   bash infra/setup.sh --lock     what `npm run lock` needs, and nothing else
 #   --flavor FLAVOR                the files of this flavor of layers.json (default: sample)
 #   --file PATH                    a file that this flavor's locks name and nobody serves; may be repeated
 # Safe to run again. Changes no tracked file and no global configuration.
@@ -23,6 +24,8 @@ bundle_note="none for this machine at $toolchain (COMFYUI_TOOLCHAIN)"
 . "$root/infra/setup/packages.sh"
 # shellcheck source=setup/node.sh
 . "$root/infra/setup/node.sh"
+# shellcheck source=setup/uv.sh
+. "$root/infra/setup/uv.sh"
 # shellcheck source=setup/pulumi.sh
 . "$root/infra/setup/pulumi.sh"
 # shellcheck source=setup/nix.sh
@@ -36,21 +39,22 @@ system_path=$(outside_path "$PATH")
 absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
 
 usage() { # PROBLEM FOUND EXPECTED
-  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
+  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --lock] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
 }
 
 parse_arguments() {
   local file absent=()
-  tests=no flavor=sample given_files=()
+  purpose=run flavor=sample given_files=()
   while [ "$#" -gt 0 ]; do
     case "$1" in
-      --tests) tests=yes node_min=24.0 ;; # the tests clean up with `await using`
+      --tests) purpose=tests node_min=24.0 ;; # the tests clean up with `await using`
+      --lock) purpose=lock ;;
       --flavor | --file)
         [ -n "${2:-}" ] || usage "$1 names nothing" "$1" "$1 and a value"
         if [ "$1" = --flavor ]; then flavor=$2; else given_files+=("$(absolute "$2")"); fi
         shift
         ;;
-      *) usage "unknown argument" "$1" "--tests, --flavor FLAVOR or --file PATH" ;;
+      *) usage "unknown argument" "$1" "--tests, --lock, --flavor FLAVOR or --file PATH" ;;
     esac
     shift
   done
@@ -83,16 +87,22 @@ main() {
   export PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UPDATE_CHECK=1
   take_turn
   if system_nix_fits; then bundle_nix=never; else bundle_nix=always; fi
-  setup_packages "$tests"
+  setup_packages "$purpose"
   setup_node
   setup_npm_packages
-  setup_pulumi
-  setup_nix
-  setup_environment
-  setup_plugin
-  setup_store
-  setup_stack
-  setup_downloads
+  if [ "$purpose" != run ]; then setup_uv; fi
+  if [ "$purpose" = lock ]; then
+    by_hand="node infra/lock.ts --help"
+    setup_environment
+  else
+    setup_pulumi
+    setup_nix
+    setup_environment
+    setup_plugin
+    setup_store
+    setup_stack
+    setup_downloads
+  fi
   finish
 }
 

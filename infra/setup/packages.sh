@@ -6,6 +6,7 @@ run_tools=(skopeo:skopeo jq:jq zstd:zstd flock:util-linux timeout:coreutils sha2
   python3:python3 apt-get:apt dpkg-deb:dpkg)
 test_tools=(dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
   unshare:util-linux nsenter:util-linux xz:xz-utils curl:curl git:git gpg:gnupg)
+lock_tools=(python3:python3 git:git flock:util-linux)
 
 apt_updated=no
 
@@ -62,20 +63,26 @@ has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --
 # locks_name KEY: whether the flavor's locks name a file of this kind.
 locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
 
-# missing_packages yes|no: what set-up lacks (yes: and what the tests lack), one package a line.
+# missing_packages run|tests|lock: what this machine lacks for that, one package a line.
 missing_packages() {
-  local pair wanted=("${run_tools[@]}" node:nodejs npm:npm)
-  [ "$1" = no ] || wanted+=("${test_tools[@]}")
-  ! locks_name git || wanted+=(git:git)
-  ! locks_name url || wanted+=(curl:curl)
-  if ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
+  local pair wanted=(node:nodejs npm:npm)
+  case "$1" in
+    run) wanted+=("${run_tools[@]}") ;;
+    tests) wanted+=("${run_tools[@]}" "${test_tools[@]}") ;;
+    lock) wanted+=("${lock_tools[@]}") ;;
+  esac
+  if [ "$1" != lock ]; then
+    ! locks_name git || wanted+=(git:git)
+    ! locks_name url || wanted+=(curl:curl)
+    if ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
+  fi
   for pair in "${wanted[@]}"; do
     has_tool "${pair%%:*}" || printf '%s\n' "${pair#*:}"
   done
   has_pip || printf 'python3-pip\n'
 }
 
-# setup_packages yes|no: with the tests' tools or without.
+# setup_packages run|tests|lock
 setup_packages() {
   local missing
   mapfile -t missing < <(missing_packages "$1" | sort -u)
@@ -87,7 +94,7 @@ setup_packages() {
     row "system tools" - - "missing: ${missing[*]}"
   fi
   # Newer releases keep the client apart from docker.io.
-  if [ "$1" = yes ] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
+  if [ "$1" = tests ] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
     row "docker client" - apt "installed: docker-cli"
   fi
 }

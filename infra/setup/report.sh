@@ -4,6 +4,7 @@
 rows=()     # tool|version|from|found, installed or missing
 problems=() # finished messages of `fail`, so that all are shown at once
 installed=0
+by_hand="pulumi up" # what everything is there for
 
 # row TOOL VERSION FROM STATE
 row() {
@@ -49,7 +50,7 @@ finish() {
   else
     printf 'Ready after %s s. ' "$SECONDS"
   fi
-  printf 'By hand: . .local/env.sh && pulumi up\n'
+  printf 'By hand: . .local/env.sh && %s\n' "$by_hand"
 }
 
 # at_least VERSION MINIMUM, whatever stands before the first digit of VERSION.

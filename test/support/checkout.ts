@@ -66,7 +66,7 @@ async function entries(folder: string): Promise<string[]> {
 export async function shareTools(checkout: string, project: string, root: string): Promise<Bind[]> {
   if (!existsSync(join(checkout, ".local/env.sh"))) throw new Error("no .local/env.sh: run 'bash infra/setup.sh --tests' first");
   const plugins = (await entries(join(checkout, ".local/pulumi/plugins"))).map((name) => `.local/pulumi/plugins/${name}`);
-  const shared = ["node_modules", ".local/bin", ".local/toolchain", ".local/node", ...plugins];
+  const shared = ["node_modules", ".local/bin", ".local/toolchain", ".local/node", ".local/uv", ...plugins];
   const binds: Bind[] = [];
   for (const path of shared.filter((each) => existsSync(join(checkout, each)))) {
     if (lstatSync(join(checkout, path)).isDirectory()) {

@@ -10,7 +10,7 @@ const infra = join(import.meta.dirname, "../../infra");
 const odd = "/tmp/it's 100% ü";
 
 function bash(code: string, env: Record<string, string> = {}): string {
-  const sources = ["hosts/common", "setup/report", "setup/packages", "setup/node", "setup/pulumi", "setup/nix", "setup/state"];
+  const sources = ["hosts/common", "setup/report", "setup/packages", "setup/node", "setup/uv", "setup/pulumi", "setup/nix", "setup/state"];
   const head = `set -euo pipefail; toolchain=/nonexistent; bundle_state=found; ${sources.map((name) => `. ${infra}/${name}.sh`).join("; ")}`;
   const base = { PATH: process.env["PATH"] ?? "", root: odd, local_dir: `${odd}/.local` };
   return execFileSync("bash", ["-c", `${head}\n${code}`], { env: { ...base, system_path: base.PATH, ...env }, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -80,6 +80,15 @@ test("arguments that set-up cannot use are refused before anything is done", () 
   for (const args of wrong) {
     assert.throws(() => execFileSync("bash", [join(infra, "setup.sh"), ...args], { encoding: "utf8", stdio: "pipe" }), /^Error: .*\nerror\[SETUP_USAGE\]/, args.join(" "));
   }
+});
+
+test("SETUP_UV_FAILED: pip cannot bring uv; where it can, it is the pinned one", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "uv-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const out = bash('root=${infra%/*}; mkdir -p "$local_dir/bin"; setup_uv; (finish) 2>&1 || echo "rc=$?"; ls "$local_dir"', { infra, local_dir: folder, PIP_NO_INDEX: "1", PIP_FIND_LINKS: folder });
+  for (const part of ["error[SETUP_UV_FAILED]: uv could not be installed", "No matching distribution found for uv", "missing", "rc=1", "\nbin\nuv.log\n"]) assert.ok(out.includes(part), `${part} in:\n${out}`);
+  const pinned = /^uv==(\S+)/m.exec(readFileSync(join(infra, "setup/uv/requirements.txt"), "utf8"))?.[1] ?? "";
+  assert.match(execFileSync(join(infra, "../.local/bin/uv"), ["--version"], { encoding: "utf8" }), new RegExp(`^uv ${pinned.replaceAll(".", "\\.")}\\b`));
 });
 
 test("the plugin that set-up installs is the one that the program asks for", () => {

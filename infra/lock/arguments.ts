@@ -1,0 +1,71 @@
+import { parseArgs } from "node:util";
+import { FaultError } from "../faults.ts";
+import { parseRequirement } from "./requirement.ts";
+
+/** What the tool is asked to do. */
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "lock"; readonly flavor: string }
+  | { readonly kind: "check"; readonly flavor: string }
+  /** `requirement` as it was typed: a name, with extras and bounds where wanted. */
+  | { readonly kind: "add"; readonly flavor: string; readonly layer: string; readonly requirement: string }
+  /** Without names: everything. */
+  | { readonly kind: "update"; readonly flavor: string; readonly names: readonly string[] };
+
+export const helpText = `npm run lock -- [COMMAND] [--flavor FLAVOR]
+
+Locks the Python packages of a flavor (default: sample): reads layers/flavors/FLAVOR/requirements.json, resolves with uv,
+writes layers/locks/FLAVOR/LAYER.lock.json, or nothing where anything is wrong.
+
+  npm run lock                                   what is required and not yet locked; locked versions stay as long as they fit
+  npm run lock -- --check                        writes nothing; fails where a lock is stale or wrong
+  npm run lock -- add NAME [--layer LAYER]       requires one more package (default: layer4-deps), and locks it
+  npm run lock -- update [NAME...]               newer versions within the bounds, of all packages or of those named
+
+  npm run lock -- add 'kornia>=0.8' --flavor pypi
+  npm run lock -- add 'huggingface-hub[hf-xet]' --layer layer4-deps --flavor pypi
+  npm run lock -- update sageattention --flavor pypi
+
+The index is the one that uv and pip are set to: UV_DEFAULT_INDEX, PIP_INDEX_URL, pip's configuration, else uv's default.`;
+
+const options = {
+  flavor: { type: "string", default: "sample" },
+  layer: { type: "string" },
+  check: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+/** Reads the command line; throws one FaultError for what is not understood. */
+export function parseArguments(args: readonly string[]): Command {
+  const { values, positionals } = parsed(args);
+  const [verb, ...rest] = positionals;
+  const { flavor, layer, check, help } = values;
+  if (help) return { kind: "help" };
+  if (layer !== undefined && verb !== "add") throw usage("--layer belongs to add", `--layer ${layer}`);
+  if (check && verb !== undefined) throw usage("--check goes with no command", `${verb} --check`);
+  if (verb === undefined) return { kind: check ? "check" : "lock", flavor };
+  const command = verbs[verb];
+  if (command === undefined) throw usage("there is no such command", verb, Object.keys(verbs).join(" or "));
+  return command(flavor, rest, layer);
+}
+
+const verbs: Readonly<Record<string, (flavor: string, rest: readonly string[], layer: string | undefined) => Command>> = {
+  add(flavor, [requirement, ...more], layer = "layer4-deps") {
+    if (requirement === undefined || more.length > 0) throw usage("add wants one package", [requirement, ...more].join(" ") || "none", "add NAME");
+    if (parseRequirement(requirement) === undefined) throw usage("this is no requirement", requirement, "NAME, NAME[EXTRA] or NAME>=VERSION");
+    return { kind: "add", flavor, layer, requirement };
+  },
+  update: (flavor, names) => ({ kind: "update", flavor, names }),
+};
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw usage("the arguments are not understood", (error as Error).message);
+  }
+}
+
+function usage(problem: string, found: string, expected = "a command line as `npm run lock -- --help` shows"): FaultError {
+  return new FaultError([{ code: "LOCK_USAGE", where: "npm run lock", problem, found, expected }]);
+}
