@@ -190,7 +190,7 @@ test("a script killed while its nix build lives is joined: the next up waits, ta
   assert.match(update.process.stdout, /layer6-app: joining the build that is running already/);
   assert.deepEqual(update.ran, ["comfyui-layer6-app", "comfyui-publish-image"]);
   const { fingerprint, built } = (await outputs(sandbox)).layers["layer6-app"] ?? {};
-  assert.deepEqual(builtOf(sandbox, fingerprint), ["layer6-app", "layer6-app-blob"]);
+  assert.deepEqual(builtOf(sandbox, fingerprint), ["layer6-app-check", "layer6-app-checks"]);
   assert.equal(built, 0);
 });
 
@@ -204,6 +204,6 @@ test("a script killed alone: its nix build ends in order, and the next up takes 
   const update = await up(sandbox);
   assert.deepEqual(update.ran, ["comfyui-layer6-app", "comfyui-publish-image"]);
   const { fingerprint, built } = (await outputs(sandbox)).layers["layer6-app"] ?? {};
-  assert.deepEqual(builtOf(sandbox, fingerprint), ["layer6-app", "layer6-app-blob"]);
+  assert.deepEqual(builtOf(sandbox, fingerprint), ["layer6-app-check", "layer6-app-checks"]);
   assert.equal(built, 0);
 });

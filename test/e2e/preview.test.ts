@@ -59,8 +59,10 @@ async function assertBuilt(sandbox: Sandbox, attr: string, { changes }: LayerEdi
     assert.notEqual(now?.fingerprint, old?.fingerprint, name);
     assert.equal((now?.built ?? 0) > 0, changes === "content", `${name} built ${now?.built}`);
     assert.equal(now?.reused, changes === "nothing", name);
-    assert.equal(isDeepStrictEqual(now?.blobs, old?.blobs), changes === "nothing", name);
-    blobs += now && changes === "content" ? blobsSize(now) : 0;
+    const same = isDeepStrictEqual(now?.blobs, old?.blobs);
+    // A layer on the edited one is built again, which need not change its own files.
+    if (name === attr || changes === "nothing") assert.equal(same, changes === "nothing", name);
+    blobs += now && !same ? blobsSize(now) : 0;
   }
   for (const name of Object.keys(after.layers)) if (!dragged.includes(name)) assert.deepEqual(after.layers[name], before.layers[name]);
   if (!expected(attr).includes(PUBLISH)) return assert.deepEqual(after.image, before.image);
