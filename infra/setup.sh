@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Finds or installs what the stack `local` needs, all of it under .local/ but for the system's own packages and /nix:
-#   bash infra/setup.sh            what `npm run quickstart` needs
-#   bash infra/setup.sh --tests    and what `npm test` needs
-#   bash infra/setup.sh --lock     what `npm run lock` needs, and nothing else
-#   --flavor FLAVOR                the files of this flavor of layers.json (default: sample)
-#   --file PATH                    a file that this flavor's locks name and nobody serves; may be repeated
+#   bash infra/setup.sh                what `npm run quickstart` needs
+#   bash infra/setup.sh --tests        and what `npm test` needs
+#   bash infra/setup.sh --full-tests   and what `npm run test:full` needs
+#   bash infra/setup.sh --lock         what `npm run lock` needs, and nothing else
+#   --flavor FLAVOR                    the files of this flavor of layers.json (default: sample)
+#   --file PATH                        a file that this flavor's locks name and nobody serves; may be repeated
 # Safe to run again. Changes no tracked file and no global configuration.
-#   COMFYUI_TOOLCHAIN   folder with prebuilt tools (default: ../shared/toolchain where it is there)
+#   COMFYUI_TOOLCHAIN                  folder with prebuilt tools (default: ../shared/toolchain where it is there)
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -39,7 +40,7 @@ system_path=$(outside_path "$PATH")
 absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
 
 usage() { # PROBLEM FOUND EXPECTED
-  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --lock] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
+  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --full-tests | --lock] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
 }
 
 parse_arguments() {
@@ -48,13 +49,14 @@ parse_arguments() {
   while [ "$#" -gt 0 ]; do
     case "$1" in
       --tests) purpose=tests node_min=24.0 ;; # the tests clean up with `await using`
+      --full-tests) purpose=full-tests node_min=24.0 ;;
       --lock) purpose=lock ;;
       --flavor | --file)
         [ -n "${2:-}" ] || usage "$1 names nothing" "$1" "$1 and a value"
         if [ "$1" = --flavor ]; then flavor=$2; else given_files+=("$(absolute "$2")"); fi
         shift
         ;;
-      *) usage "unknown argument" "$1" "--tests, --lock, --flavor FLAVOR or --file PATH" ;;
+      *) usage "unknown argument" "$1" "--tests, --full-tests, --lock, --flavor FLAVOR or --file PATH" ;;
     esac
     shift
   done

@@ -1,5 +1,6 @@
 /**
- * Runs the tests: `node test/run.ts [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts in it.
+ * Runs the tests: `node test/run.ts [--full] [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts in it.
+ * `--full`: those that download gigabytes, and no others.
  * Order: checks and unit tests side by side, then the tests with the real Nix, then those of the whole program, one file
  * at a time, because each uses all of a small machine. One summary at the end; a skipped test fails the run.
  */
@@ -10,6 +11,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
 const phases = [
@@ -17,6 +19,9 @@ const phases = [
   { pattern: "test/nix/**/*.test.ts", concurrency: false },
   { pattern: "test/e2e/**/*.test.ts", concurrency: false },
 ] as const;
+const fullPhases = [{ pattern: "test/full/**/*.test.ts", concurrency: false }] as const;
+type Phases = typeof phases | typeof fullPhases;
+
 /** A test that hangs ends the run in the end. */
 const FILE_TIMEOUT = 60 * 60_000;
 const TOTALS = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo", "duration_ms"] as const;
@@ -38,7 +43,7 @@ function counted({ type, data }: TestEvent, totals: Totals): boolean {
 }
 
 /** The events of all phases as those of one run: the totals come once, at the end. */
-async function* events(wanted: readonly string[], totals: Totals, signal: AbortSignal): AsyncGenerator<TestEvent> {
+async function* events(phases: Phases, wanted: readonly string[], totals: Totals, signal: AbortSignal): AsyncGenerator<TestEvent> {
   for (const { pattern, concurrency } of phases) {
     const chosen = files(pattern, wanted).map((file) => join(root, file));
     if (chosen.length === 0 || signal.aborted) continue;
@@ -51,7 +56,7 @@ async function* events(wanted: readonly string[], totals: Totals, signal: AbortS
   }
 }
 
-async function main(wanted: readonly string[]): Promise<boolean> {
+async function main(phases: Phases, wanted: readonly string[]): Promise<boolean> {
   if (phases.every(({ pattern }) => files(pattern, wanted).length === 0)) throw new Error(`no test file matches ${wanted.join(" ")}`);
   // All that the tests write to the temporary folder goes away at the end, whatever happens to a test.
   const folder = mkdtempSync(join(tmpdir(), "comfyui-run-"));
@@ -60,7 +65,7 @@ async function main(wanted: readonly string[]): Promise<boolean> {
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => abort.abort(name));
   const totals: Totals = new Map();
   try {
-    await pipeline(Readable.from(events(wanted, totals, abort.signal)), new spec(), process.stdout, { end: false });
+    await pipeline(Readable.from(events(phases, wanted, totals, abort.signal)), new spec(), process.stdout, { end: false });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -68,4 +73,5 @@ async function main(wanted: readonly string[]): Promise<boolean> {
   return !abort.signal.aborted && sum("pass") > 0 && sum("fail") + sum("cancelled") + sum("skipped") === 0;
 }
 
-process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+const { values, positionals } = parseArgs({ options: { full: { type: "boolean", default: false } }, allowPositionals: true });
+process.exitCode = (await main(values.full ? fullPhases : phases, positionals)) ? 0 : 1;

@@ -63,12 +63,13 @@ has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --
 # locks_name KEY: whether the flavor's locks name a file of this kind.
 locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
 
-# missing_packages run|tests|lock: what this machine lacks for that, one package a line.
+# missing_packages run|tests|full-tests|lock: what this machine lacks for that, one package a line.
 missing_packages() {
   local pair wanted=(node:nodejs npm:npm)
   case "$1" in
     run) wanted+=("${run_tools[@]}") ;;
     tests) wanted+=("${run_tools[@]}" "${test_tools[@]}") ;;
+    full-tests) wanted+=("${run_tools[@]}" "${test_tools[@]}" chromium:chromium) ;;
     lock) wanted+=("${lock_tools[@]}") ;;
   esac
   if [ "$1" != lock ]; then
@@ -82,7 +83,7 @@ missing_packages() {
   has_pip || printf 'python3-pip\n'
 }
 
-# setup_packages run|tests|lock
+# setup_packages run|tests|full-tests|lock
 setup_packages() {
   local missing
   mapfile -t missing < <(missing_packages "$1" | sort -u)
@@ -94,7 +95,7 @@ setup_packages() {
     row "system tools" - - "missing: ${missing[*]}"
   fi
   # Newer releases keep the client apart from docker.io.
-  if [ "$1" = tests ] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
+  if [[ $1 = *tests ]] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
     row "docker client" - apt "installed: docker-cli"
   fi
 }

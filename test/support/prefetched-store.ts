@@ -37,10 +37,10 @@ async function keepFiles(sandbox: Sandbox, target: string): Promise<void> {
   }
 }
 
-async function prefetch(sandbox: Sandbox, flavor: string, target: string): Promise<void> {
+async function prefetch(sandbox: Sandbox, flavor: string, given: readonly string[], target: string): Promise<void> {
   await mkdir(downloads(), { recursive: true });
   const { stdout } = await sandbox.run("bash", ["infra/hosts/prefetch.sh"], {
-    input: JSON.stringify({ protocol, flavor, relock: true }),
+    input: JSON.stringify({ protocol, flavor, relock: true, given }),
     // How this machine reaches its package indexes may be written in its user's home.
     env: { HOME: process.env.HOME ?? "/root" },
     timeout: 30 * 60_000,
@@ -53,11 +53,12 @@ async function prefetch(sandbox: Sandbox, flavor: string, target: string): Promi
   await rename(join(snapshot.folder, "upper"), join(target, "nix"));
 }
 
-export async function prefetchedStore(flavor = "sample", checkout = CHECKOUT): Promise<Store> {
+/** `given`: files that nobody serves. */
+export async function prefetchedStore(flavor = "sample", checkout = CHECKOUT, given: readonly string[] = []): Promise<Store> {
   const name = `prefetched/${flavor}-${await lockKey(checkout, flavor)}`;
   const folder = await once(name, async (partial) => {
     const sandbox = await Sandbox.create({ store: EMPTY_STORE, checkout, parent: partial });
-    await using(sandbox, () => prefetch(sandbox, flavor, partial));
+    await using(sandbox, () => prefetch(sandbox, flavor, given, partial));
     await run("rm", ["-rf", join(partial, "snapshot")]);
   });
   return { lower: [join(folder, "nix")], files: join(folder, "files") };

@@ -1,0 +1,182 @@
+/**
+ * The real ComfyUI, flavor `pypi`: built, published and booted on a CPU. Downloads 3 GB once (kept in the test cache), needs
+ * about 40 GB of disk, and takes a quarter of an hour.
+ *   COMFYUI_SOURCES   folder with ComfyUI's source archive as the lock names it; default: ../shared/sources
+ */
+import assert from "node:assert/strict";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { after, before, test } from "node:test";
+import { blobsSize } from "../../infra/answers.ts";
+import { parseLockFile } from "../../infra/lock/lock-file.ts";
+import { protocol } from "../../infra/request.ts";
+import { startBrowser } from "../support/browser.ts";
+import { CHECKOUT } from "../support/checkout.ts";
+import { Docker } from "../support/docker.ts";
+import { newestLog } from "../support/host-scripts.ts";
+import { firstAnswer } from "../support/http.ts";
+import { outputs } from "../support/outputs.ts";
+import { freePort } from "../support/ports.ts";
+import { prefetchedStore } from "../support/prefetched-store.ts";
+import { preview, up } from "../support/pulumi.ts";
+import { Registry } from "../support/registry.ts";
+import { Sandbox } from "../support/sandbox.ts";
+import { configure } from "../support/stack-config.ts";
+
+const HOUR = 3600_000;
+const sources = process.env.COMFYUI_SOURCES ?? join(CHECKOUT, "../shared/sources");
+const artifacts = join(CHECKOUT, ".local/artifacts");
+
+function locked(layer: string, name: string) {
+  const { files } = parseLockFile(readFileSync(join(CHECKOUT, `layers/locks/pypi/${layer}.lock.json`), "utf8"), layer);
+  const file = files.find((each) => each.name === name);
+  assert.ok(file, `${name} is locked in ${layer}`);
+  return file;
+}
+
+let sandbox: Sandbox;
+let registry: Registry;
+let docker: Docker;
+
+before(async () => {
+  const archive = join(sources, locked("layer6-app", "comfyui").file);
+  assert.ok(existsSync(archive), `${archive} is not there: set COMFYUI_SOURCES to the folder that has it`);
+  mkdirSync(artifacts, { recursive: true });
+  sandbox = await Sandbox.create({ store: await prefetchedStore("pypi", CHECKOUT, [archive]) });
+  registry = await Registry.start();
+  docker = await Docker.start("newer");
+  configure(sandbox, { flavor: { kind: "pypi" }, registry: { kind: "registry", repository: `${registry.address}/comfyui`, tls: false } });
+}, { timeout: HOUR });
+
+after(async () => {
+  await docker?.stop();
+  await registry?.stop();
+  await sandbox?.stop();
+});
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+test("a first up builds and publishes it", { timeout: HOUR }, async (t) => {
+  const started = performance.now();
+  await up(sandbox, { timeout: HOUR });
+  const { layers, image } = await outputs(sandbox);
+  for (const [attr, layer] of Object.entries(layers)) t.diagnostic(`${attr}: ${layer.seconds} s, ${layer.blobs.length} blobs, ${megabytes(blobsSize(layer))}`);
+  t.diagnostic(`image ${megabytes(image.size)}, sent in ${image.seconds} s; all of it ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  assert.equal(image.status, "published");
+  assert.ok((layers["layer3-pytorch"]?.blobs.length ?? 0) > 1, "layer 3 is split");
+});
+
+test("it boots on a CPU, read-only, as uid 1000, from the registry", { timeout: HOUR }, async (t) => {
+  const { image } = await outputs(sandbox);
+  const reference = `${registry.address}/comfyui@${image.digest}`;
+  const pulling = performance.now();
+  await docker.run(["pull", "--quiet", reference], { timeout: HOUR });
+  t.diagnostic(`pulled and unpacked in ${((performance.now() - pulling) / 1000).toFixed(0)} s`);
+
+  await t.test("torch imports", async () => {
+    const { stdout } = await docker.run(["run", "--rm", "--read-only", "--network=none", reference, "python", "-c", "import torch; print(torch.__version__)"]);
+    assert.equal(stdout.trim(), `${locked("layer3-pytorch", "torch").version}+cu130`);
+  });
+
+  const port = await freePort();
+  const booting = performance.now();
+  const { stdout } = await docker.run(["run", "--detach", "--read-only", "--tmpfs", "/tmp", "--cap-drop=ALL", "--security-opt", "no-new-privileges", "--network=host", reference, "--cpu", "--listen", "127.0.0.1", "--port", `${port}`]);
+  const id = stdout.trim();
+  const log = async () => Object.values(await docker.run(["logs", id])).join("\n");
+  const address = `http://127.0.0.1:${port}`;
+
+  await t.test("GET /system_stats answers", async () => {
+    const response = await firstAnswer(`${address}/system_stats`, log);
+    t.diagnostic(`first answer after ${((performance.now() - booting) / 1000).toFixed(1)} s`);
+    assert.equal(response.status, 200);
+    const { system, devices } = (await response.json()) as { system: Record<string, unknown>; devices: { type: string }[] };
+    assert.equal(system["comfyui_version"], locked("layer6-app", "comfyui").version);
+    assert.match(String(system["pytorch_version"]), /\+cu130$/);
+    assert.equal(devices[0]?.type, "cpu");
+  });
+
+  await t.test("it knows its nodes, and runs a prompt", async () => {
+    const nodes = (await (await fetch(`${address}/object_info`)).json()) as Record<string, unknown>;
+    t.diagnostic(`${Object.keys(nodes).length} node types`);
+    assert.ok(Object.keys(nodes).length > 400);
+    const prompt = {
+      1: { class_type: "EmptyImage", inputs: { width: 64, height: 64, batch_size: 1, color: 255 } },
+      2: { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "test" } },
+    };
+    const queued = (await (await fetch(`${address}/prompt`, { method: "POST", body: JSON.stringify({ prompt }) })).json()) as { prompt_id: string };
+    const image = await finished(`${address}/history/${queued.prompt_id}`);
+    const picture = await fetch(`${address}/view?filename=${image.filename}&subfolder=${image.subfolder}&type=${image.type}`);
+    assert.deepEqual([picture.status, picture.headers.get("content-type")], [200, "image/png"]);
+  });
+
+  await t.test("its web page loads in a browser", async () => {
+    const browser = await startBrowser();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      await page.goto(address);
+      // The graph is drawn on a canvas once the frontend has its node types.
+      await page.waitForSelector("canvas#graph-canvas", { timeout: 120_000 });
+      await page.waitForFunction("document.querySelector('#splash-loader, .p-progressspinner') === null", undefined, { timeout: 120_000 });
+      await page.waitForTimeout(3_000);
+      const screenshot = join(artifacts, "pypi-page.png");
+      await page.screenshot({ path: screenshot });
+      t.diagnostic(`screenshot: ${screenshot}`);
+      assert.match(await page.title(), /ComfyUI/);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  await t.test("docker stop ends it", async () => {
+    const { seconds } = await docker.run(["stop", id]);
+    t.diagnostic(`ended in ${seconds.toFixed(1)} s`);
+    assert.ok(seconds < 9, "before Docker kills it after ten seconds");
+  });
+});
+
+interface SavedImage {
+  readonly filename: string;
+  readonly subfolder: string;
+  readonly type: string;
+}
+
+/** The first image of a finished prompt. */
+async function finished(history: string): Promise<SavedImage> {
+  for (let tries = 0; tries < 200; tries++) {
+    const [entry] = Object.values((await (await fetch(history)).json()) as Record<string, { outputs: Record<string, { images?: SavedImage[] }> }>);
+    const image = Object.values(entry?.outputs ?? {}).flatMap(({ images }) => images ?? [])[0];
+    if (image) return image;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no image at ${history}`);
+}
+
+/** ComfyUI's source with one line more, locked and given as a user would. */
+async function anotherSource(): Promise<void> {
+  const { file, hash, size } = locked("layer6-app", "comfyui");
+  const archive = `${sandbox.at}/tmp/${file}`;
+  copyFileSync(join(sources, file), sandbox.host(archive));
+  await sandbox.bash(`cd "$TMPDIR" && mkdir source && tar -xf ${file} -C source && echo "# one line more" >> source/*/nodes.py && tar -cJf ${file} -C source "$(ls source)"`);
+  const [newHash, newSize] = (await sandbox.bash(`nix hash file ${archive} && stat -c %s ${archive}`)).stdout.trim().split("\n") as [string, string];
+  const lock = sandbox.host("layers/locks/pypi/layer6-app.lock.json");
+  writeFileSync(lock, readFileSync(lock, "utf8").replace(hash, newHash).replace(`"size": ${size}`, `"size": ${newSize}`));
+  await sandbox.run("bash", ["infra/hosts/prefetch.sh"], { input: JSON.stringify({ protocol, flavor: "pypi", relock: false, given: [archive] }) });
+}
+
+test("one changed line of the app: layer 6 alone is built, its blob alone is sent", { timeout: HOUR }, async (t) => {
+  const mark = registry.requests().length;
+  await anotherSource();
+  const idle = performance.now();
+  assert.deepEqual([...(await preview(sandbox)).rows.keys()].sort(), ["comfyui-layer6-app", "comfyui-publish-image"]);
+  const overhead = (performance.now() - idle) / 1000;
+  const { ran, process: run } = await up(sandbox);
+  assert.deepEqual(ran, ["comfyui-layer6-app", "comfyui-publish-image"]);
+  const { layers, image } = await outputs(sandbox);
+  const received = await registry.received(mark);
+  assert.equal(received.total, image.sentBytes);
+  assert.ok(image.sentBytes < 10e6, `${image.sentBytes} bytes`);
+  t.diagnostic(`up ${run.seconds.toFixed(1)} s (a preview: ${overhead.toFixed(1)} s), of it layer 6 ${layers["layer6-app"]?.seconds} s, publish ${image.seconds} s`);
+  t.diagnostic(`${megabytes(image.sentBytes)} of ${megabytes(image.size)} sent`);
+  t.diagnostic(newestLog(sandbox, "layer6-app").split("\n").filter((line) => line.startsWith("building '")).join("\n"));
+});
