@@ -7,20 +7,21 @@ import { requirementsPath } from "./lock/flavor-files.ts";
 import { IndexClient } from "./lock/index-client.ts";
 import { indexUrl } from "./lock/index-url.ts";
 import { progressOn } from "./lock/progress.ts";
+import { readProvided } from "./lock/provided.ts";
 import { resolveWithUv } from "./lock/uv.ts";
 import { readLayerGraph } from "./read-plan.ts";
 import { styleFor } from "./table.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
-const world: Context["world"] = async ({ flavor }) => {
-  const index = await indexUrl();
+const world: Context["world"] = async (files) => {
+  const [index, progress] = [await indexUrl(), progressOn(process.stderr)];
   const settings = { index, cache: join(root, ".local/uv-cache") };
   return {
-    resolver: (question) => resolveWithUv(question, settings, `layers/${requirementsPath(flavor)}`),
+    resolver: (question) => resolveWithUv(question, settings, `layers/${requirementsPath(files.flavor)}`),
     client: new IndexClient(index),
-    progress: progressOn(process.stderr),
-    provided: { names: [], versions: new Map() },
+    progress,
+    provided: await readProvided(files, root, progress),
   };
 };
 

@@ -82,7 +82,7 @@ function requirementFaults(entries: readonly Located[], files: FlavorFiles, part
       const leftOut = requirements.leaveOut.some((rule) => rule.name === name && rule.system === system);
       if (found === undefined) return leftOut || partial || marker !== "" ? [] : [stale(where, `${text} is not locked for ${system}`, "no entry", `an entry for ${name}`, flavor)];
       if (leftOut) return [stale(where, `${name} is locked for ${system}, where leaveOut leaves it out`, found.file, "no entry", flavor)];
-      const overridden = [...requirements.overrides.map((each) => requirementOf(each).name), ...requirements.files.map((file) => file.name)].includes(name);
+      const overridden = requirements.overrides.some((each) => requirementOf(each).name === name);
       return overridden || satisfies(found.version, bounds) ? [] : [stale(where, `what is locked for ${system} does not satisfy a requirement`, `${name} ${found.version}`, text, flavor)];
     });
   }));

@@ -12,7 +12,9 @@ import { checkAgainst, checkLocks } from "./check.ts";
 import { checkWithIndex } from "./check-index.ts";
 import { entriesIn, type FlavorFiles, lockPath, readFlavorFiles, readFlavorFilesGently, requirementsPath } from "./flavor-files.ts";
 import { committedText } from "./git-head.ts";
+import { inParallel } from "./in-parallel.ts";
 import { formatLockFile, type LockFile, parseLockFile } from "./lock-file.ts";
+import { updateOutside } from "./outside-updates.ts";
 import { relock, type World } from "./relock.ts";
 import { requirementOf } from "./requirement.ts";
 import { formatRequirements, parseRequirements, type RequirementsText } from "./requirements-file.ts";
@@ -59,8 +61,12 @@ export const commands: Commands = {
     const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
     const wanted = new Set(names.map((name) => requirementOf(name).name));
     throwFaults(unlockedFaults(wanted, files));
-    const locks = await relock(files, await context.world(files), (name) => wanted.size === 0 || wanted.has(name));
-    write(files, locks, new Map(), context);
+    const moves = (name: string) => wanted.size === 0 || wanted.has(name);
+    const outside = await inParallel(files.requirements.files, async (file) => ({ file, found: moves(file.name) ? await updateOutside(file) : { file } }));
+    const newer: FlavorFiles = { ...files, requirements: { ...files.requirements, files: outside.map(({ file, found }) => ("file" in found ? found.file : file)) } };
+    const locks = await relock(newer, await context.world(newer), moves);
+    write(files, locks, outside.some(({ file, found }) => "file" in found && found.file !== file) ? writtenFiles(newer, context.root) : new Map(), context);
+    for (const { file, found } of outside) if ("stays" in found) context.print(`${file.name} ${file.version} stays: ${found.stays}`);
   },
 
   async check({ flavor }, context) {
@@ -88,6 +94,13 @@ export const commands: Commands = {
 /** Runs one command; the table has one for each kind. */
 export async function runCommand(command: Command, context: Context): Promise<void> {
   await (commands[command.kind] as (command: Command, context: Context) => Promise<void>)(command, context);
+}
+
+/** The requirements file with newer files of its own. */
+function writtenFiles({ flavor, requirements }: FlavorFiles, root: string): ReadonlyMap<string, string> {
+  const path = join(layersOf(root), requirementsPath(flavor));
+  const written = JSON.parse(readFileSync(path, "utf8")) as RequirementsText;
+  return new Map([[path, formatRequirements({ ...written, files: requirements.files })]]);
 }
 
 function unlockedFaults(names: ReadonlySet<string>, { flavor, locks }: FlavorFiles): Fault[] {

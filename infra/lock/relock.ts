@@ -36,9 +36,9 @@ export async function relock(files: FlavorFiles, world: World, forget: (name: st
 
 /** Names that the index does not know, before uv says so in many words. */
 async function checkNames({ requirements }: FlavorFiles, { client, provided }: World, where: string): Promise<void> {
-  const outside = new Set([...requirements.files.map(({ name }) => name), ...requirements.leaveOut.map(({ name }) => name)]);
+  const outside = new Set([...requirements.files.map(({ name }) => name), ...requirements.leaveOut.map(({ name }) => name), ...provided.versions.keys()]);
   const required = Object.entries(requirements.layers).flatMap(([layer, texts]) => texts.map((text) => ({ place: `${where}: layers.${layer}`, name: requirementOf(text).name })));
-  const wanted = [...required, ...provided.names.map((name) => ({ place: `${where}: nixpkgsNames`, name }))].filter(({ name }) => !outside.has(name));
+  const wanted = [...required, ...provided.names.map((name) => ({ place: `${where}: nixpkgsNames, for a package of the package set`, name }))].filter(({ name }) => !outside.has(name));
   const faults = await inParallel(wanted, async ({ place, name }): Promise<Fault[]> =>
     (await client.files(name)) === undefined ? [{ code: "LOCK_UNKNOWN_NAME", where: place, problem: "the index knows no distribution of this name", found: name, expected: "a name as the package index writes it" }] : []);
   throwFaults(faults.flat());

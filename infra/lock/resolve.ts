@@ -18,9 +18,10 @@ export interface Resolution {
 /** Answers a question with one version for each name; throws where there is no answer. */
 export type Resolver = (question: Question) => Promise<Versions>;
 
-/** What layers get from their package set: names, and versions as far as they are known. */
+/** What layers get from their package set. */
 export interface Provided {
   readonly names: readonly string[];
+  /** Of all of them with all they bring, where the package set could be asked; else empty: then the index stands in for it. */
   readonly versions: Versions;
 }
 
@@ -29,8 +30,12 @@ export const systemsOf = (requirements: Requirements): System[] => Object.keys(r
 const pins = (versions: Versions): string[] => [...versions].map(([name, version]) => `${name}==${version}`);
 
 /** A question about some requirements on one system, with everything in it that holds for all. */
-export function questionFor(requirements: Requirements, system: System, wanted: readonly string[], pinned: Versions, preferred: Versions): Question {
-  const known = requirements.files.filter((file) => (file.system ?? system) === system);
+export function questionFor(requirements: Requirements, provided: Provided, system: System, wanted: readonly string[], pinned: Versions, preferred: Versions): Question {
+  const known = [
+    ...requirements.files.filter((file) => (file.system ?? system) === system),
+    // What they bring is among them.
+    ...[...provided.versions].map(([name, version]) => ({ name, version, requires: [] })),
+  ];
   const knownNames = new Set(known.map(({ name }) => name));
   return {
     target: { python: requirements.python, platform: requirements.systems[system] as string, system },
@@ -54,8 +59,8 @@ export async function resolveFlavor(requirements: Requirements, provided: Provid
   const [versions, closures, brought] = [new Map<System, Versions>(), new Map(layers.map(([layer]) => [layer, new Set<string>()])), new Set<string>()];
   let before: Versions = new Map();
   for (const system of systemsOf(requirements)) {
-    const ask = (wanted: readonly string[], pinned: Versions, kept: Versions) => (wanted.length === 0 ? new Map<string, string>() : resolver(questionFor(requirements, system, wanted, pinned, kept)));
-    const all = await ask([...provided.names, ...layers.flatMap(([, wanted]) => wanted)], provided.versions, new Map([...(preferred.get(system) ?? []), ...before]));
+    const ask = (wanted: readonly string[], pinned: Versions, kept: Versions) => (wanted.length === 0 ? new Map<string, string>() : resolver(questionFor(requirements, provided, system, wanted, pinned, kept)));
+    const all = await ask([...provided.names, ...layers.flatMap(([, wanted]) => wanted)], new Map(), new Map([...(preferred.get(system) ?? []), ...before]));
     const closureOf = async (wanted: readonly string[], into: Set<string> | undefined) => (await ask(wanted, all, all)).forEach((_, name) => into?.add(name));
     await Promise.all([closureOf(provided.names, brought), ...layers.map(([layer, wanted]) => closureOf(wanted, closures.get(layer)))]);
     versions.set(system, all);

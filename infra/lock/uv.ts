@@ -50,8 +50,9 @@ export function uvFiles(question: Question): Readonly<Record<string, string>> {
   const fromSource = [...question.fromSource].flatMap(([name, requires]) => (requires === undefined ? [] : [metadataToml(name, undefined, requires)]));
   return {
     "requirements.in": lines(question.requirements),
-    "constraints.txt": lines(question.constraints),
-    "overrides.txt": lines([...question.overrides, ...question.known.map((known) => `${known.name} @ ${standIn(known)}`)]),
+    // As constraints they are taken wherever they are required, and every bound on them still counts.
+    "constraints.txt": lines([...question.constraints, ...question.known.map((known) => `${known.name} @ ${standIn(known)}`)]),
+    "overrides.txt": lines(question.overrides),
     "excludes.txt": lines(question.excludes),
     "uv.toml": lines([...question.known.map(({ name, version, requires }) => metadataToml(name, version, requires)), ...fromSource]),
     // uv keeps the versions that its output file holds already.

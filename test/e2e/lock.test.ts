@@ -104,6 +104,24 @@ describe("locking", () => {
     assert.match(again.stdout, /Nothing to do/);
   });
 
+  test("the index is pip's where uv has none; its login goes along, and nowhere else", async () => {
+    const { index } = project;
+    index.login = "user:pa ss";
+    const url = index.url.replace("://", "://user:pa%20ss@");
+    const result = await project.lock(["add", "unstated"], { env: { UV_DEFAULT_INDEX: "", PIP_INDEX_URL: url } });
+    assertDone(result);
+    assert.ok(![result.stdout, result.stderr, ...project.locks().values()].some((text) => text.includes("127.0.0.1") || text.includes("ss@")), "neither host nor login is written");
+    const refused = await project.lock([], { env: { UV_DEFAULT_INDEX: index.url } });
+    assert.match(refused.stderr, /^error\[LOCK_INDEX\].*\n {2}found: {4}HTTP 401/m);
+  });
+
+  test("what a killed run left half written is swept away", async () => {
+    const leftover = join(project.root, `${project.path("layer4-deps")}.new`);
+    writeFileSync(leftover, "{");
+    assertDone(await project.lock());
+    assert.deepEqual(project.locks(), clean);
+  });
+
   test("LOCK_INDEX: a download that breaks off", async () => {
     project.index.mood = "cut off";
     assertFault(await project.lock(["add", "unstated"]), ["LOCK_INDEX"], ["/files/unstated-1.0-py3-none-any.whl"]);
@@ -150,6 +168,9 @@ describe("several systems, and files that no index has", () => {
     // Pure, but only one system's compiled needs it.
     assert.deepEqual([speedup?.["name"], speedup?.["system"]], ["speedup", "x86_64-linux"]);
     assertDone(await project.lock(["--check"]));
+    project.require({ ...project.requirements(), layers: { "layer3-pytorch": ["tensor"], "layer4-deps": ["compiled>=1.1"] } });
+    assertFault(await project.lock(["--check"]), ["LOCK_STALE", "LOCK_STALE"], ["found:    compiled 1.0+cu130", "expected: compiled>=1.1"], project.locks());
+    assertFault(await project.lock(), ["LOCK_UNSOLVABLE"], ["compiled>=1.1"], project.locks());
   });
 
   test("what has no wheel on a system fails there, until a rule leaves it out, with its reason", async () => {

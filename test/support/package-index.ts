@@ -24,6 +24,8 @@ export class PackageIndex implements AsyncDisposable {
   readonly url: string;
   readonly requests: string[] = [];
   mood: Mood = "well";
+  /** USER:PASSWORD that every request has to bring. */
+  login: string | undefined;
   readonly #server: Server;
   #offers = new Map<string, Offer[]>();
   #kept: ReadonlyMap<string, readonly Offer[]> = new Map();
@@ -74,6 +76,7 @@ export class PackageIndex implements AsyncDisposable {
   restore(): void {
     this.#offers = new Map([...this.#kept].map(([name, offers]) => [name, offers.map((offer) => ({ ...offer }))]));
     this.mood = "well";
+    this.login = undefined;
   }
 
   /** The SRI hash of a file's bytes. */
@@ -101,8 +104,10 @@ export class PackageIndex implements AsyncDisposable {
     return found;
   }
 
-  #answer({ url = "" }: IncomingMessage, response: ServerResponse): void {
+  #answer({ url = "", headers }: IncomingMessage, response: ServerResponse): void {
     this.requests.push(url);
+    const login = this.login === undefined ? undefined : `Basic ${Buffer.from(this.login).toString("base64")}`;
+    if (login !== undefined && headers.authorization !== login) return void response.writeHead(401, { "www-authenticate": "Basic" }).end();
     const [, kind, name = ""] = url.split("/");
     if (this.mood === "busy") return void response.writeHead(503).end();
     const offers = this.#offers.get(name);

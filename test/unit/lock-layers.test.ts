@@ -7,6 +7,7 @@ import { changedLocks, lockChanges, rebuiltLayers } from "../../infra/lock/chang
 import { indexInPipConfig } from "../../infra/lock/index-url.ts";
 import type { LockedFile, LockFile } from "../../infra/lock/lock-file.ts";
 import { progressText } from "../../infra/lock/progress.ts";
+import { packageVersions } from "../../infra/lock/provided.ts";
 import type { RequirementsText } from "../../infra/lock/requirements-file.ts";
 import { parseAnswer, type Question, uvArguments, uvFiles } from "../../infra/lock/uv.ts";
 import { readLayerGraph } from "../../infra/read-plan.ts";
@@ -94,8 +95,8 @@ const question: Question = {
 test("a question as uv's files: what is known beforehand has a name, a version and requirements, and an address that is never asked", () => {
   assert.deepEqual(uvFiles(question), {
     "requirements.in": "a[x]>=1\n",
-    "constraints.txt": "b<2\n",
-    "overrides.txt": "c>=3\nh-i @ https://file.invalid/h_i-1.0+cu130-py3-none-any.whl\n",
+    "constraints.txt": "b<2\nh-i @ https://file.invalid/h_i-1.0+cu130-py3-none-any.whl\n",
+    "overrides.txt": "c>=3\n",
     "excludes.txt": "d\n",
     "uv.toml": '[[dependency-metadata]]\nname = "h-i"\nversion = "1.0+cu130"\nrequires-dist = ["a; python_version > \'3\'"]\n\n[[dependency-metadata]]\nname = "f-g"\nrequires-dist = ["a"]\n\n',
     "resolved.txt": "a==1.5\n",
@@ -109,6 +110,10 @@ test("a question as uv's arguments: one Python, one platform, wheels only but fo
 
 test("uv's answer by normalized name, known distributions by their version", () => {
   assert.deepEqual([...parseAnswer("# comment\nPyYAML==6.0\nh-i @ https://file.invalid/h_i-1.0%2Bcu130-py3-none-any.whl\n    # via x\na==1.5\n", question.known)], [["a", "1.5"], ["h-i", "1.0+cu130"], ["pyyaml", "6.0"]]);
+});
+
+test("versions of a package set: one that is dated counts as the release it follows", () => {
+  assert.deepEqual([...packageVersions('{"a": "1.2", "b": "1.2-unstable-2026-01-01", "c": "unstable"}')], [["a", "1.2"], ["b", "1.2"], ["c", "0"]]);
 });
 
 test("the index of pip's configuration: the environment's wins over files", () => {
