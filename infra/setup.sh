@@ -4,6 +4,7 @@
 #   bash infra/setup.sh --tests        and what `npm test` needs
 #   bash infra/setup.sh --full-tests   and what `npm run test:full` needs
 #   bash infra/setup.sh --lock         what `npm run lock` needs, and nothing else
+#   bash infra/setup.sh --no-nix       only what a preview needs, and `up` of a stack with a build host of its own
 #   --flavor FLAVOR                    the files of this flavor of layers.json (default: sample)
 #   --file PATH                        a file that this flavor's locks name and nobody serves; may be repeated
 # Safe to run again. Changes no tracked file and no global configuration.
@@ -40,7 +41,7 @@ system_path=$(outside_path "$PATH")
 absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
 
 usage() { # PROBLEM FOUND EXPECTED
-  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --full-tests | --lock] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
+  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --full-tests | --lock | --no-nix] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
 }
 
 parse_arguments() {
@@ -51,12 +52,13 @@ parse_arguments() {
       --tests) purpose=tests node_min=24.0 ;; # the tests clean up with `await using`
       --full-tests) purpose=full-tests node_min=24.0 ;;
       --lock) purpose=lock ;;
+      --no-nix) purpose=no-nix ;;
       --flavor | --file)
         [ -n "${2:-}" ] || usage "$1 names nothing" "$1" "$1 and a value"
         if [ "$1" = --flavor ]; then flavor=$2; else given_files+=("$(absolute "$2")"); fi
         shift
         ;;
-      *) usage "unknown argument" "$1" "--tests, --full-tests, --lock, --flavor FLAVOR or --file PATH" ;;
+      *) usage "unknown argument" "$1" "--tests, --full-tests, --lock, --no-nix, --flavor FLAVOR or --file PATH" ;;
     esac
     shift
   done
@@ -88,15 +90,16 @@ main() {
   mkdir -p "$local_dir/bin" || fail SETUP_FOLDER "cannot write to this checkout" "make it writable for $(id -un)" "$local_dir"
   export PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UPDATE_CHECK=1
   take_turn
-  if system_nix_fits; then bundle_nix=never; else bundle_nix=always; fi
+  if system_nix_fits || { [ "$purpose" = no-nix ] && ! bundle_unpacked always; }; then bundle_nix=never; else bundle_nix=always; fi
   setup_packages "$purpose"
   setup_node
   setup_npm_packages
-  if [ "$purpose" != run ]; then setup_uv; fi
+  case "$purpose" in *tests | lock) setup_uv ;; esac
   if [ "$purpose" = lock ]; then
     by_hand="node infra/lock.ts --help"
     setup_environment
   else
+    [ "$purpose" != no-nix ] || by_hand="pulumi preview"
     setup_pulumi
     setup_nix
     setup_environment

@@ -101,6 +101,7 @@ check_sandbox() {
 
 setup_nix() {
   have_nix=no
+  if [ "$purpose" = no-nix ]; then row nix - - "left out (--no-nix)"; return 0; fi
   if ! choose_nix; then nix_missing; return 0; fi
   row nix "$(PATH=$local_dir/bin:$PATH nix_version nix)" "$nix_from" "$nix_state"
   prepare_store || return 0

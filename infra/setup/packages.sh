@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 
 # command:package of Debian and Ubuntu
-run_tools=(skopeo:skopeo jq:jq zstd:zstd flock:util-linux timeout:coreutils sha256sum:coreutils tar:tar gzip:gzip
-  python3:python3 apt-get:apt dpkg-deb:dpkg)
+engine_tools=(flock:util-linux sha256sum:coreutils tar:tar gzip:gzip)
+run_tools=("${engine_tools[@]}" skopeo:skopeo jq:jq zstd:zstd timeout:coreutils python3:python3 apt-get:apt dpkg-deb:dpkg)
 test_tools=(dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
-  unshare:util-linux nsenter:util-linux xz:xz-utils curl:curl git:git gpg:gnupg)
+  unshare:util-linux nsenter:util-linux ip:iproute2 xz:xz-utils curl:curl git:git gpg:gnupg)
 lock_tools=(python3:python3 git:git flock:util-linux)
 
 apt_updated=no
@@ -63,7 +63,7 @@ has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --
 # locks_name KEY: whether the flavor's locks name a file of this kind.
 locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
 
-# missing_packages run|tests|full-tests|lock: what this machine lacks for that, one package a line.
+# missing_packages run|tests|full-tests|lock|no-nix: what this machine lacks for that, one package a line.
 missing_packages() {
   local pair wanted=(node:nodejs npm:npm)
   case "$1" in
@@ -71,19 +71,22 @@ missing_packages() {
     tests) wanted+=("${run_tools[@]}" "${test_tools[@]}") ;;
     full-tests) wanted+=("${run_tools[@]}" "${test_tools[@]}" chromium:chromium) ;;
     lock) wanted+=("${lock_tools[@]}") ;;
+    no-nix) wanted+=("${engine_tools[@]}") ;;
   esac
-  if [ "$1" != lock ]; then
-    ! locks_name git || wanted+=(git:git)
-    ! locks_name url || wanted+=(curl:curl)
-    if ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
-  fi
+  case "$1" in
+    run | *tests)
+      ! locks_name git || wanted+=(git:git)
+      ! locks_name url || wanted+=(curl:curl)
+      ;;
+  esac
+  if [ "$1" != lock ] && ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
   for pair in "${wanted[@]}"; do
     has_tool "${pair%%:*}" || printf '%s\n' "${pair#*:}"
   done
-  has_pip || printf 'python3-pip\n'
+  [ "$1" = no-nix ] || has_pip || printf 'python3-pip\n'
 }
 
-# setup_packages run|tests|full-tests|lock
+# setup_packages run|tests|full-tests|lock|no-nix
 setup_packages() {
   local missing
   mapfile -t missing < <(missing_packages "$1" | sort -u)

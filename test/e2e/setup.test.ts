@@ -29,10 +29,11 @@ interface SetUpOptions {
   readonly env?: Record<string, string>;
   readonly user?: string;
   readonly allowFailure?: boolean;
+  readonly args?: readonly string[];
 }
 
-function setUp({ env = {}, user, allowFailure = false }: SetUpOptions = {}): Promise<Result> {
-  const command = ["bash", "infra/setup.sh"];
+function setUp({ env = {}, user, allowFailure = false, args: more = [] }: SetUpOptions = {}): Promise<Result> {
+  const command = ["bash", "infra/setup.sh", ...more];
   const [program = "bash", ...args] = user === undefined ? command : ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", ...command];
   return run(program, args, { cwd: copy, env: environment(env), allowFailure });
 }
@@ -121,6 +122,20 @@ test("a checkout that was moved is set right by the next run", async () => {
     renameSync(elsewhere, copy);
   }
   await setUp();
+});
+
+test("--no-nix: a machine without Nix and without the tools of builds can preview", async () => {
+  renameSync(join(copy, ".local"), join(copy, ".local.away"));
+  try {
+    const env = { PATH: pathWithout("no-nix", ["nix", "nix-build", "nix-store", "nix-instantiate", "skopeo", "jq", "zstd", "python3", "dpkg-deb"]) };
+    const { stdout } = await setUp({ env, args: ["--no-nix"] });
+    assert.match(stdout, /^nix .*left out \(--no-nix\)$/m);
+    assert.match(stdout, /&& pulumi preview$/m);
+    assert.match(await sourced("type nix || pulumi preview --diff --non-interactive", env), /^(nix: not found|.*nix.*not found)[^]*layer6-app[^]*\+ 13 to create/);
+  } finally {
+    rmSync(join(copy, ".local"), { recursive: true });
+    renameSync(join(copy, ".local.away"), join(copy, ".local"));
+  }
 });
 
 test("no Pulumi anywhere: says what was tried, and the rest is set up so that Nix alone can build", async () => {
