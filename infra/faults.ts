@@ -103,6 +103,13 @@ export const faultTable = {
   SETUP_STACK_FAILED: { cause: "the stack could not be made in its backend", cure: "read the named log" },
   SETUP_UV_FAILED: { cause: "uv could not be installed", cure: "check pip's index setting and the network" },
   SETUP_DOWNLOADS_FAILED: { cause: "not every locked file could be fetched", cure: "read the lines above; run `npm run setup` again" },
+  CI_ENVIRONMENT: { cause: "a step of a workflow lacks a variable", cure: "set it in the step's `env`, as .github/workflows does" },
+  CI_VARIABLE_MISSING: { cause: "a repository variable is not set, though the variable of the role is", cure: "set it: Settings, Secrets and variables, Actions, Variables; or remove the role's, which switches the job off" },
+  CI_VARIABLE_INVALID: { cause: "a repository variable has a value that cannot be right", cure: "correct it: Settings, Secrets and variables, Actions, Variables" },
+  CI_STACK_HOST: { cause: "the workflow on main would build on a machine that is thrown away", cure: "name a stack with a build host of its own, or remove AWS_UP_ROLE, which switches the job off" },
+  CI_CACHE_EMPTY: { cause: "a binary cache that was to be pushed holds nothing", cure: "run `npm run quickstart` first" },
+  CI_UPDATE_OUTSIDE: { cause: "an update by the workflow changed more than what is locked and asked for", cure: "look at what the lock tool did; run `npm run lock -- update` by hand" },
+  CI_GITHUB: { cause: "GitHub's API did not do what a workflow asked for", cure: "look at the job's `permissions` and at the repository's settings (Actions, General), then run the job again" },
 } as const satisfies Record<string, { cause: string; cure: string }>;
 
 export type FaultCode = keyof typeof faultTable;

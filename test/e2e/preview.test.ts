@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { blobsSize } from "../../infra/answers.ts";
 import { onClosure } from "../../infra/layer-graph.ts";
+import { changedFiles } from "../../infra/preview/steps.ts";
 import { graphOfFlavor, readLayerGraph } from "../../infra/read-plan.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { setCheck } from "../support/layer-edits.ts";
 import { outputs } from "../support/outputs.ts";
 import { preview, previewDiff, startUp, up } from "../support/pulumi.ts";
-import { changedFiles } from "../support/pulumi-preview.ts";
 import type { Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
 
@@ -101,6 +101,22 @@ test("an edit of any layer: the preview shows that layer, those on it, and publi
   await t.test("then there is nothing left to do", async () => assert.equal((await preview(sandbox)).rows.size, 0));
 });
 
+/** As the workflow makes it, for an edit of this lock, which layer 2 and layer 5 read. */
+async function assertComment(sandbox: Sandbox, lock: string): Promise<void> {
+  const env = { GITHUB_SHA: "0123456789abcdef", GITHUB_SERVER_URL: "https://forge.example", GITHUB_REPOSITORY: "o/r", GITHUB_RUN_ID: "7", GITHUB_STEP_SUMMARY: `${sandbox.at}/tmp/summary.md` };
+  const { stdout } = await sandbox.run("node", ["infra/ci/preview.ts", ".local/ci/preview.md"], { env });
+  assert.match(stdout, /~ 4 to update/);
+  const text = readFileSync(sandbox.host(".local/ci/preview.md"), "utf8");
+  const runs = text.split("\n").filter((line) => line.includes("**runs**"));
+  assert.match(text, /^<!-- preview of stack local -->\n\n### Preview of stack `local`: 3 of 7 layers run, and 1 other resource\n/);
+  assert.deepEqual(runs, [
+    `| layer2-wheels | **runs** | \`${lock}\` |`,
+    `| layer5-perf | **runs** | \`${lock}\` |`,
+    "| layer6-app | **runs** | on `layer5-perf` |",
+    "| `comfyui-publish-image` | `command:local:Command` | **runs** | on `layer5-perf`, `layer6-app` |",
+  ]);
+}
+
 test("an edit of what all layers share shows them all; an edit outside of all inputs shows nothing", async (t) => {
   await using sandbox = await warmSandbox();
   await t.test("outside", async () => {
@@ -115,6 +131,7 @@ test("an edit of what all layers share shows them all; an edit outside of all in
     const { rows } = await preview(sandbox);
     assert.deepEqual([...rows.keys()].sort(), ["comfyui-layer2-wheels", "comfyui-layer5-perf", "comfyui-layer6-app", PUBLISH]);
     for (const name of ["comfyui-layer2-wheels", "comfyui-layer5-perf"]) assert.deepEqual(changedFiles(rows.get(name)), [file]);
+    await assertComment(sandbox, file);
     writeFileSync(sandbox.host(`layers/${file}`), text);
   });
   await t.test("shared", async () => {

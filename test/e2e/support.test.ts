@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { changedFiles } from "../../infra/preview/steps.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { Docker } from "../support/docker.ts";
 import { applyEdit, describeEdit, EDIT_KINDS, listEntries, planEdits } from "../support/edits.ts";
@@ -16,7 +17,6 @@ import { processes } from "../support/proc-tree.ts";
 import { run, start } from "../support/process.ts";
 import { destroy, preview, previewDiff, recover, stackOutput, startUp, up } from "../support/pulumi.ts";
 import { overlapped } from "../support/pulumi-events.ts";
-import { changedFiles } from "../support/pulumi-preview.ts";
 import { Registry } from "../support/registry.ts";
 import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
 

@@ -1,4 +1,5 @@
 /** What one run of the engine did, from its own event log (`--event-log`): which resources ran, in which order, and what they said. */
+import { resourceName } from "../../infra/preview/steps.ts";
 
 export interface ResourceRun {
   readonly name: string;
@@ -41,10 +42,6 @@ interface Event {
   readonly resOpFailedEvent?: { readonly metadata: Metadata };
   readonly diagnosticEvent?: { readonly urn?: string; readonly severity: string; readonly message: string };
   readonly summaryEvent?: { readonly result?: string };
-}
-
-export function resourceName(urn: string): string {
-  return urn.slice(urn.lastIndexOf("::") + 2);
 }
 
 function parseLines(log: string): Event[] {

@@ -1,9 +1,9 @@
 /** The real Pulumi CLI in a sandbox, on the sandbox's own file backend. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { type Preview, parsePreview } from "../../infra/preview/steps.ts";
 import { finish, type Result, type RunOptions, type Running } from "./process.ts";
 import { type Events, parseEvents, ran } from "./pulumi-events.ts";
-import { type Preview, parsePreview } from "./pulumi-preview.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export interface PulumiOptions extends RunOptions {
