@@ -1,6 +1,7 @@
 /**
  * `node infra/ci/preview.ts FILE`: shows `pulumi preview --diff` of the stack PULUMI_STACK in the log, and writes what a pull
- * request's comment says about it to FILE. Ends with the engine's exit code; FILE is there in both cases.
+ * request's comment says about it, and about its revision COMMIT, to FILE. Ends with the engine's exit code; FILE is there in
+ * both cases.
  */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -32,12 +33,12 @@ function layerCommands({ errors, config }: Preview): Map<string, string> {
 
 function main(file: string | undefined): number {
   if (file === undefined) throw new Error("usage: node infra/ci/preview.ts FILE");
-  const env = environment("PULUMI_STACK", "GITHUB_SHA", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID");
+  const env = environment("PULUMI_STACK", "COMMIT", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID");
   const runUrl = `${env.GITHUB_SERVER_URL}/${env.GITHUB_REPOSITORY}/actions/runs/${env.GITHUB_RUN_ID}`;
   spawnSync("pulumi", [...BASE, "--diff"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
   const result = spawnSync("pulumi", [...BASE, "--json"], { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
   const preview = readPreview(result);
-  const text = previewComment({ stack: env.PULUMI_STACK, commit: env.GITHUB_SHA, runUrl, layers: layerCommands(preview), preview });
+  const text = previewComment({ stack: env.PULUMI_STACK, commit: env.COMMIT, runUrl, layers: layerCommands(preview), preview });
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
   summarize(text);

@@ -103,7 +103,7 @@ test("an edit of any layer: the preview shows that layer, those on it, and publi
 
 /** As the workflow makes it, for an edit of this lock, which layer 2 and layer 5 read. */
 async function assertComment(sandbox: Sandbox, lock: string): Promise<void> {
-  const env = { GITHUB_SHA: "0123456789abcdef", GITHUB_SERVER_URL: "https://forge.example", GITHUB_REPOSITORY: "o/r", GITHUB_RUN_ID: "7", GITHUB_STEP_SUMMARY: `${sandbox.at}/tmp/summary.md` };
+  const env = { COMMIT: "0123456789abcdef", GITHUB_SERVER_URL: "https://forge.example", GITHUB_REPOSITORY: "o/r", GITHUB_RUN_ID: "7", GITHUB_STEP_SUMMARY: `${sandbox.at}/tmp/summary.md` };
   const { stdout } = await sandbox.run("node", ["infra/ci/preview.ts", ".local/ci/preview.md"], { env });
   assert.match(stdout, /~ 4 to update/);
   const text = readFileSync(sandbox.host(".local/ci/preview.md"), "utf8");

@@ -91,7 +91,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   "only known triggers": ({ on }) => Object.keys(on).filter((trigger) => !TRIGGERS.includes(trigger)),
   "every job has a time limit and a runner by name": (workflow) => jobsOf(workflow).flatMap(([name, job]) => (job.uses !== undefined || (job["timeout-minutes"] !== undefined && job["runs-on"] === "ubuntu-24.04") ? [] : [name])),
   "no expression in a script": (workflow) => stepsOf(workflow).flatMap(([job, { run = "" }]) => (run.includes("${{") ? [`${job}: ${run}`] : [])),
-  "of the event only numbers, commits and the repository's name": ({ text }) => [...text.matchAll(/github\.(event\.[\w.]+|head_ref)/g)].map(([, part]) => part as string).filter((part) => !["event.pull_request.number", "event.pull_request.base.sha", "event.pull_request.head.repo.full_name"].includes(part)),
+  "of the event only numbers, commits and the repository's name": ({ text }) => [...text.matchAll(/github\.(event\.[\w.]+|head_ref)/g)].map(([, part]) => part as string).filter((part) => !["event.pull_request.number", "event.pull_request.base.sha", "event.pull_request.head.sha", "event.pull_request.head.repo.full_name"].includes(part)),
   "a pull request from a fork reaches no credential, no secret and nothing to write": (workflow, world) =>
     !("pull_request" in workflow.on)
       ? []

@@ -61,5 +61,5 @@ test("as the workflow runs it, without any npm package: a file of the preview be
 test("CI_ENVIRONMENT: a step without its variables names all of them", async () => {
   const { code, stderr } = await run("node", ["infra/ci/preview.ts", "x"], { cwd: CHECKOUT, allowFailure: true, env: { PATH: process.env["PATH"] ?? "" } });
   assert.equal(code, 1);
-  assert.deepEqual([...stderr.matchAll(/error\[CI_ENVIRONMENT\]: (\w+)/g)].map(([, name]) => name), ["PULUMI_STACK", "GITHUB_SHA", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"]);
+  assert.deepEqual([...stderr.matchAll(/error\[CI_ENVIRONMENT\]: (\w+)/g)].map(([, name]) => name), ["PULUMI_STACK", "COMMIT", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"]);
 });
