@@ -15,5 +15,5 @@ say "pushing ${#paths[@]} store paths to the Cachix cache $CACHIX_CACHE"
 # cachix is that of the nixpkgs which the layers are locked to. The environment's own settings for builds have no substituter;
 # without them Nix asks nixpkgs' cache.
 printf '%s\n' "${paths[@]}" |
-  NIX_CONFIG=$'experimental-features = nix-command flakes\nbuild-users-group =' \
+  NIX_CONFIG=$'experimental-features = nix-command flakes\nflake-registry =\nbuild-users-group =' \
     nix shell --inputs-from "path:$ROOT/layers" nixpkgs#cachix --command cachix push "$CACHIX_CACHE"

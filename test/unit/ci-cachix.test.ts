@@ -30,6 +30,6 @@ test("every path of the cache goes to cachix's standard input; without paths or 
   assert.equal(code, 0, stderr);
   assert.equal(readFileSync(join(folder, "input"), "utf8"), `${paths.join("\n")}\n`);
   const called = readFileSync(join(folder, "arguments"), "utf8");
-  assert.match(called, /^shell\n--inputs-from\npath:.*\/layers\nnixpkgs#cachix\n--command\ncachix\npush\nteam\nsettings: experimental-features = nix-command flakes\n/);
+  assert.match(called, /^shell\n--inputs-from\npath:.*\/layers\nnixpkgs#cachix\n--command\ncachix\npush\nteam\nsettings: experimental-features = nix-command flakes\nflake-registry =\n/);
   assert.doesNotMatch(called + stdout + stderr, /secret/);
 });
