@@ -1,5 +1,5 @@
 /**
- * Every error this program and its host scripts can end with. The code is stable: scripts, tests and people search for it.
+ * Every error this program, its host scripts and its image's entry point can end with. The code is stable: scripts, tests and people search for it.
  * `cause` says what it means, `cure` what to do when the message itself does not say it more exactly.
  */
 export const faultTable = {
@@ -110,6 +110,12 @@ export const faultTable = {
   CI_CACHE_EMPTY: { cause: "a binary cache that was to be pushed holds nothing", cure: "run `npm run quickstart` first" },
   CI_UPDATE_OUTSIDE: { cause: "an update by the workflow changed more than what is locked and asked for", cure: "look at what the lock tool did; run `npm run lock -- update` by hand" },
   CI_GITHUB: { cause: "GitHub's API did not do what a workflow asked for", cure: "look at the job's `permissions` and at the repository's settings (Actions, General), then run the job again" },
+  RUN_OPTIONS: { cause: "the container was given options, or a CLI_ARGS, that are no command line of ComfyUI's", cure: "correct the option named" },
+  RUN_GPU_MISSING: { cause: "the image computes on an NVIDIA GPU, and the container has none", cure: "start it with --gpus all, or with the option --cpu" },
+  RUN_GPU_DRIVER: { cause: "the host's NVIDIA driver is older than the image's CUDA needs", cure: "update the host's driver, or give the option --cpu" },
+  RUN_VOLUME: { cause: "the container cannot write to its volume", cure: "mount one that its user can write" },
+  RUN_COMMAND_DENIED: { cause: "the container was given a command that it may not run", cure: "make the file executable" },
+  RUN_COMMAND_UNKNOWN: { cause: "the container was given a command that does not exist", cure: "correct the name; options begin with -" },
 } as const satisfies Record<string, { cause: string; cure: string }>;
 
 export type FaultCode = keyof typeof faultTable;

@@ -28,6 +28,8 @@ const flavorSchema = z.strictObject({
   blobLimit: z.number().int().min(1_000_000).optional(),
   /** Where PyTorch comes from: the locked wheels, or the package set's own build of it. Default: wheels. */
   torch: z.enum(["wheels", "nixpkgs"]).optional(),
+  /** The flavor computes on an NVIDIA GPU: `driver` is the oldest driver that its CUDA runs with. Default: it needs no GPU. */
+  gpu: z.strictObject({ driver: z.number().int().min(1) }).optional(),
 });
 
 const graphSchema = z.strictObject({

@@ -1,5 +1,15 @@
 # The base: command-line tools, certificates, time zones, locale, and the image's own / (users, /tmp, /data).
-{ pkgs, files, ... }:
+{ pkgs, platform, files, settings, ... }:
+let
+  # For the NVIDIA Container Toolkit, and for what it mounts: this image's loader looks into no folder of a host's by itself.
+  gpu = if !settings ? gpu then { } else {
+    COMFYUI_NVIDIA_DRIVER = toString settings.gpu.driver;
+    NVIDIA_VISIBLE_DEVICES = "all";
+    # Video: ffmpeg's encoders.
+    NVIDIA_DRIVER_CAPABILITIES = "compute,utility,video";
+    LD_LIBRARY_PATH = "/usr/lib64:/usr/lib/${platform.triplet}:/run/opengl-driver/lib";
+  };
+in
 {
   programs = map (name: pkgs.${name}) (files.chosen "layer0-base.json").programs;
 
@@ -29,7 +39,7 @@
       SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
       TERMINFO_DIRS = "${pkgs.ncurses}/share/terminfo";
       TZDIR = "${pkgs.tzdata}/share/zoneinfo";
-    };
+    } // gpu;
     User = "1000:1000";
     WorkingDir = "/data";
     Cmd = [ "bash" ];

@@ -1,5 +1,6 @@
 # The image's config is the sum of what its layers contribute, lowest first: a layer on top wins.
 # A contribution: { Env = { NAME = value; }; Labels, ExposedPorts, Volumes = { }; User, Entrypoint, Cmd, ... }
+# Env.PATH is what comes before the layers' own programs.
 let
   merge = lower: upper: lower // upper // builtins.listToAttrs (map
     (key: { name = key; value = (lower.${key} or { }) // (upper.${key} or { }); })
@@ -8,8 +9,13 @@ in
 {
   mergeAll = builtins.foldl' merge { };
 
-  # Programs of the upper layers come first.
-  searchPath = contents: builtins.concatStringsSep ":" (builtins.foldl' (path: layer: [ "${layer}/bin" ] ++ path) [ ] contents);
+  # PATH has the programs of `contents`, those of the upper layers first.
+  withPrograms = env: contents: env // {
+    PATH = builtins.concatStringsSep ":" (
+      (if env ? PATH then [ env.PATH ] else [ ])
+      ++ builtins.foldl' (path: layer: [ "${layer}/bin" ] ++ path) [ ] contents
+    );
+  };
 
   environment = env: map (name: "${name}=${env.${name}}") (builtins.attrNames env);
 }

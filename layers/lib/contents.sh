@@ -3,7 +3,7 @@
 # the layers below, links, the config's contribution.
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
-: "$out" "$programs" "$sites" "$venv" "$linksPath" "$imageConfigPath"
+: "$out" "$programs" "$sites" "$venv" "$describePackages" "$linksPath" "$imageConfigPath"
 # shellcheck source=venv.sh
 source "$venv"
 
@@ -32,6 +32,9 @@ link_files() {
 
 mkdir -p "$out/share/image"
 link_programs
-[ -z "$sites" ] || make_venv
+if [ -n "$sites" ]; then
+  make_venv
+  "$out/bin/python" -B "$describePackages" "$out/share/image"
+fi
 link_files
 cp "$imageConfigPath" "$out/share/image/config.json"

@@ -7,9 +7,7 @@ let
   # Text only: what the config names is in the blobs, which are all that the image is made from. Contents that a cache has
   # already handed over as blobs are not fetched for it.
   imageConfig = builtins.fromJSON (builtins.unsafeDiscardStringContext (builtins.toJSON (merged // {
-    Env = config.environment (merged.Env or { } // {
-      PATH = config.searchPath (map (layer: layer.outPath) packed);
-    });
+    Env = config.environment (config.withPrograms (merged.Env or { }) (map (layer: layer.outPath) packed));
   })));
 in
 if packed == [ ] then throw "${name} has no image: none of its layers has a blob"

@@ -16,7 +16,11 @@ let
   ownSite = if made ? site then [ made.site ] else [ ];
   # Upper layers first: the order in which Python looks.
   sites = builtins.foldl' (list: upper: upper ++ list) [ ] (map (layer: layer.ownSite) below ++ [ ownSite ]);
-  configOf = made.config or (_: { });
+  # Whoever installs packages on top adds to those of the image and replaces none.
+  constraints = self:
+    let file = "${self}/share/image/constraints.txt"; in
+    { Env = { PIP_CONSTRAINT = file; UV_CONSTRAINT = file; }; };
+  configOf = self: config.mergeAll [ (if sites == [ ] then { } else constraints self) ((made.config or (_: { })) self) ];
 
   contents = pkgs.runCommand entry.attr
     (python.venv sites // {
@@ -26,6 +30,7 @@ let
         (builtins.attrNames (made.files or { })));
       # What the config names has to be in the image: written down here, it is part of the layer's closure.
       imageConfig = builtins.toJSON (configOf (builtins.placeholder "out"));
+      describePackages = ./describe_packages.py;
       passAsFile = [ "imageConfig" "links" ];
     })
     "source ${./contents.sh}";
@@ -34,11 +39,9 @@ let
   passes = name: { top, more ? { } }: command: pkgs.runCommand name
     {
       command = text.shellWords command;
-      environment = text.shellWords (config.environment (
-        (config.mergeAll (map (layer: layer.config) below ++ [ more ])).Env or { } // {
-          PATH = config.searchPath (map (layer: layer.outPath) below ++ [ top ]);
-        }
-      ));
+      environment = text.shellWords (config.environment (config.withPrograms
+        ((config.mergeAll (map (layer: layer.config) below ++ [ more ])).Env or { })
+        (map (layer: layer.outPath) below ++ [ top ])));
     }
     "source ${./passes.sh}";
   smoke = if builtins.isList entry.smoke then entry.smoke else entry.smoke.${flavor};

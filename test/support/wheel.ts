@@ -10,6 +10,8 @@ export interface WheelSpec {
   readonly requires?: readonly string[];
   /** Extra requirements by the extra's name. */
   readonly extras?: Readonly<Record<string, readonly string[]>>;
+  /** Name of a command that prints the package's name and version; default: none. */
+  readonly command?: string;
 }
 
 export interface Wheel {
@@ -18,8 +20,9 @@ export interface Wheel {
   readonly metadata: string;
 }
 
-export function makeWheel({ name, version, tags = "py3-none-any", requires = [], extras = {} }: WheelSpec): Wheel {
-  const stem = `${name.replaceAll("-", "_")}-${version}`;
+export function makeWheel({ name, version, tags = "py3-none-any", requires = [], extras = {}, command }: WheelSpec): Wheel {
+  const module = name.replaceAll("-", "_");
+  const stem = `${module}-${version}`;
   const info = `${stem}.dist-info`;
   const metadata = [
     "Metadata-Version: 2.1", `Name: ${name}`, `Version: ${version}`,
@@ -27,9 +30,10 @@ export function makeWheel({ name, version, tags = "py3-none-any", requires = [],
     ...Object.entries(extras).flatMap(([extra, more]) => [`Provides-Extra: ${extra}`, ...more.map((each) => `Requires-Dist: ${each}; extra == "${extra}"`)]), "",
   ].join("\n");
   const files: [string, string][] = [
-    [`${name.replaceAll("-", "_")}/__init__.py`, `version = "${version}"\n`],
+    [`${module}/__init__.py`, `version = "${version}"\n${command ? `def main(): print("${name}", version)\n` : ""}`],
     [`${info}/METADATA`, metadata],
     [`${info}/WHEEL`, `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: ${tags}\n`],
+    ...(command ? [[`${info}/entry_points.txt`, `[console_scripts]\n${command} = ${module}:main\n`] as [string, string]] : []),
   ];
   const record = [...files.map(([path, text]) => `${path},sha256=${hash("sha256", text, "base64url")},${text.length}`), `${info}/RECORD,,`, ""].join("\n");
   return { file: `${stem}-${tags}.whl`, bytes: zip([...files, [`${info}/RECORD`, record]]), metadata };

@@ -13,7 +13,7 @@ import picture
 import server
 import system_stats
 
-FOLDERS = ("models", "custom_nodes", "input", "output", "temp", "user")
+FOLDERS = ("models", "custom_nodes", "input", "output", "user")
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -21,17 +21,19 @@ def options(arguments: list[str]) -> argparse.Namespace:
     # As ComfyUI does: without the option only this machine, with the bare option everyone.
     parser.add_argument("--listen", nargs="?", default="127.0.0.1", const="0.0.0.0", metavar="ADDRESS")
     parser.add_argument("--port", type=int, default=8188)
-    parser.add_argument("--base-directory", type=Path, default=Path("/data"), help="holds " + ", ".join(FOLDERS))
+    parser.add_argument("--base-directory", type=Path, default=Path("/data"), help="holds " + ", ".join(FOLDERS) + ", temp")
+    parser.add_argument("--temp-directory", type=Path, help="holds temp instead")
     parser.add_argument("--extra-model-paths-config", type=Path, action="append", nargs="+", default=[], metavar="FILE", help="names more folders of custom nodes")
+    parser.add_argument("--database-url", help="accepted: this program has no database")
     parser.add_argument("--quick-test-for-ci", action="store_true", help="check everything once, then end")
     parser.add_argument("--cpu", action="store_true", help="accepted: this program uses nothing else")
     return parser.parse_args(arguments)
 
 
-def prepare(base: Path) -> None:
+def prepare(base: Path, temporary: Path) -> None:
     try:
-        for name in FOLDERS:
-            (base / name).mkdir(parents=True, exist_ok=True)
+        for folder in (*(base / name for name in FOLDERS), temporary / "temp"):
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(f"comfyui: {base} cannot be written ({error.strerror}): mount a volume there, or name another --base-directory")
 
@@ -45,7 +47,7 @@ def quick_test() -> None:
 
 def main() -> None:
     chosen = options(sys.argv[1:])
-    prepare(chosen.base_directory)
+    prepare(chosen.base_directory, chosen.temp_directory or chosen.base_directory)
     files = [file for group in chosen.extra_model_paths_config for file in group]
     loaded = nodes.load([chosen.base_directory / "custom_nodes", *nodes.configured(files)])
     if chosen.quick_test_for_ci:
