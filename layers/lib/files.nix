@@ -25,24 +25,21 @@ let
       message = "nobody serves it; give it by 'npm run setup -- --flavor FLAVOR --file PATH'";
     };
   };
-  originsOf = file: builtins.filter (key: file ? ${key}) (builtins.attrNames fetchers);
-
   # `npm run lock -- --check` tells everything that is wrong with a lock. Here only what would end in a message that nobody
   # could trace back to it.
-  checked = lock: file:
-    let
-      name = file.name or file.file or "a nameless entry";
-      absent = builtins.filter (key: !(builtins.isString (file.${key} or null))) [ "name" "version" "file" "hash" ];
-      refuse = problem: throw "the lock ${lock}: ${name} ${problem}; see: npm run lock -- --check";
-    in
-    if absent != [ ] then refuse "lacks ${toString absent}"
-    else if builtins.length (originsOf file) != 1 then refuse "needs exactly one of ${toString (builtins.attrNames fetchers)}"
-    else file;
+  refuse = file: problem: throw "the lock's entry for ${file.name or file.file or "something nameless"} ${problem}; see: npm run lock -- --check";
+  originOf = file:
+    let found = builtins.filter (key: file ? ${key}) (builtins.attrNames fetchers); in
+    if builtins.length found == 1 then builtins.head found
+    else refuse file "needs exactly one of ${toString (builtins.attrNames fetchers)}";
+  checked = file:
+    let absent = builtins.filter (key: !(builtins.isString (file.${key} or null))) [ "name" "version" "file" "hash" ]; in
+    if absent != [ ] then refuse file "lacks ${toString absent}" else builtins.seq (originOf file) file;
 in
 {
   # flavors/FLAVOR/NAME
   chosen = name: read (chosen + "/${name}");
   # The entries of a lock that this system uses.
-  locked = lock: builtins.filter (file: (file.system or system) == system) (map (checked lock) (read (locks + "/${lock}")).files);
-  fetch = file: fetchers.${builtins.head (originsOf file)} file;
+  locked = lock: builtins.filter (file: (file.system or system) == system) (map checked (read (locks + "/${lock}")).files);
+  fetch = file: fetchers.${originOf file} file;
 }

@@ -89,7 +89,7 @@ test("an entry of a lock says in exactly one way where its bytes are", async () 
   const entry = { name: "x", version: "1", file: "x-1.tar.gz", hash: `sha256-${"A".repeat(43)}=` };
   for (const bad of [entry, { ...entry, index: "pypi", given: true }]) {
     const { stderr } = await tryBuildSite(sandbox, { files: [bad] });
-    assert.match(stderr, /the lock's entry for x-1\.tar\.gz needs exactly one of git given index url/);
+    assert.match(stderr, /the lock's entry for x needs exactly one of git given index url/);
   }
 });
 
