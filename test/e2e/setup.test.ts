@@ -125,7 +125,11 @@ test("a checkout that was moved is set right by the next run", async () => {
 });
 
 test("--no-nix: a machine without Nix and without the tools of builds can preview", async () => {
-  renameSync(join(copy, ".local"), join(copy, ".local.away"));
+  const [local, away] = [join(copy, ".local"), join(copy, ".local.away")];
+  renameSync(local, away);
+  mkdirSync(local);
+  // Installing Node.js has been shown, and takes longest.
+  moveIfThere(join(away, "node"), join(local, "node"));
   try {
     const env = { PATH: pathWithout("no-nix", ["nix", "nix-build", "nix-store", "nix-instantiate", "skopeo", "jq", "zstd", "python3", "dpkg-deb"]) };
     const { stdout } = await setUp({ env, args: ["--no-nix"] });
@@ -133,8 +137,9 @@ test("--no-nix: a machine without Nix and without the tools of builds can previe
     assert.match(stdout, /&& pulumi preview$/m);
     assert.match(await sourced("type nix || pulumi preview --diff --non-interactive", env), /^(nix: not found|.*nix.*not found)[^]*layer6-app[^]*\+ 13 to create/);
   } finally {
-    rmSync(join(copy, ".local"), { recursive: true });
-    renameSync(join(copy, ".local.away"), join(copy, ".local"));
+    moveIfThere(join(local, "node"), join(away, "node"));
+    rmSync(local, { recursive: true });
+    renameSync(away, local);
   }
 });
 
@@ -142,7 +147,7 @@ test("no Pulumi anywhere: says what was tried, and the rest is set up so that Ni
   const nixOnly = join(folder, "nix-only");
   mkdirSync(nixOnly);
   for (const file of readdirSync(join(copy, ".local/bin")).filter((name) => name.startsWith("nix"))) symlinkSync(join(CHECKOUT, ".local/bin", file), join(nixOnly, file));
-  for (const name of ["bin/pulumi", "pulumi-cli", "toolchain"]) renameIfThere(join(copy, ".local", name));
+  for (const name of ["bin/pulumi", "pulumi-cli", "toolchain"]) moveIfThere(join(copy, ".local", name), join(copy, ".local", `${name}.away`));
   const path = `${nixOnly}:${pathWithout("no-pulumi", ["pulumi"])}`;
   // A proxy that nobody answers: the download is tried, and fails at once.
   const { code, stdout, stderr } = await setUp({ env: { PATH: path, COMFYUI_TOOLCHAIN: join(folder, "none"), https_proxy: "http://127.0.0.1:9" }, allowFailure: true });
@@ -156,8 +161,8 @@ test("no Pulumi anywhere: says what was tried, and the rest is set up so that Ni
   await setUp();
 });
 
-function renameIfThere(path: string): void {
-  if (existsSync(path)) renameSync(path, `${path}.away`);
+function moveIfThere(from: string, to: string): void {
+  if (existsSync(from)) renameSync(from, to);
 }
 
 test("as an unprivileged user on a machine that lacks several things: all are named at once, with the command", async () => {
