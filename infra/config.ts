@@ -48,9 +48,10 @@ const keepOrDelete = z.enum(["keep", "delete"]);
 export const configSchema = z.strictObject({
   /**
    * What the layers hold, as data in layers/flavors/FLAVOR and layers/locks/FLAVOR. `sample`: a small program in ComfyUI's
-   * place. `pypi`: ComfyUI, from Debian's packages and PyPI's wheels. Default: the sample. Re-runs all layers (another content).
+   * place. `pypi`: ComfyUI, from Debian's packages and PyPI's wheels. `cu130`: ComfyUI with CUDA 13.0, over nixpkgs.
+   * Default: the sample. Re-runs all layers (another content).
    */
-  flavor: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("sample") }), z.strictObject({ kind: z.literal("pypi") })]).default({ kind: "sample" }),
+  flavor: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("sample") }), z.strictObject({ kind: z.literal("pypi") }), z.strictObject({ kind: z.literal("cu130") })]).default({ kind: "sample" }),
   /** The image's system: one a stack. Default: x86_64-linux. Re-runs all layers (another content). */
   systems: z.array(z.enum(["x86_64-linux", "aarch64-linux"])).length(1).default(["x86_64-linux"]),
   /** How blobs are compressed: zstd (Docker 23 or newer) or gzip (every engine). Default: zstd. Re-runs all layers (other blobs). */

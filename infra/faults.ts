@@ -29,6 +29,7 @@ export const faultTable = {
   GRAPH_OPTIONAL: { cause: "a layer is optional by something that is none of its inputs", cure: "name a file of the layer's `inputs`, in the same words" },
   GRAPH_ON_OPTIONAL: { cause: "a layer waits for one that a flavor may not have", cure: "remove the edge, or make the upper layer optional by the same file" },
   GRAPH_SMOKE: { cause: "a layer has smoke tests by flavor, but not for exactly the flavors that there are", cure: "give one for each flavor of layers.json, or one list for all" },
+  GRAPH_TORCH: { cause: "a flavor takes PyTorch from its package set, which has none", cure: 'use "packageSet": "nixpkgs", or "torch": "wheels"' },
   GRAPH_INPUT_OUTSIDE: { cause: "an input lies outside layers/", cure: "move the file below layers/ and name it relative to that folder" },
   GRAPH_INPUT_MISSING: { cause: "an input does not exist", cure: "create the file, or remove it from the layer's inputs" },
   GRAPH_INPUT_KIND: { cause: "a folder is named as a file, or a file as a folder", cure: "write a folder with a slash at its end, a file without" },

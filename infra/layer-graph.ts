@@ -26,7 +26,7 @@ const flavorSchema = z.strictObject({
   packageSet: z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name"),
   /** Longest tar, in bytes before compression, that becomes one blob; a larger layer becomes several. Default: no limit. */
   blobLimit: z.number().int().min(1_000_000).optional(),
-  /** Where PyTorch comes from: the locked wheels, or the package set's own build of it. Default: wheels. */
+  /** Where PyTorch comes from: the locked wheels, or the package set's own build of it (`packageSet` nixpkgs only). Default: wheels. */
   torch: z.enum(["wheels", "nixpkgs"]).optional(),
   /** The flavor computes on an NVIDIA GPU: `driver` is the oldest driver that its CUDA runs with. Default: it needs no GPU. */
   gpu: z.strictObject({ driver: z.number().int().min(1) }).optional(),
@@ -53,7 +53,7 @@ export function parseLayerGraph(text: string): LayerGraph {
     throw result.error;
   }
   const graph = result.data;
-  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph), ...optionalFaults(graph), ...smokeFaults(graph)];
+  const faults = [...duplicateFaults(graph), ...edgeFaults(graph), ...inputFaults(graph), ...optionalFaults(graph), ...smokeFaults(graph), ...torchFaults(graph)];
   throwFaults(faults.length > 0 ? faults : cycleFaults(graph));
   throwFaults(orderFaults(graph));
   return graph;
@@ -127,6 +127,12 @@ function smokeFaults({ flavors, layers }: LayerGraph): Fault[] {
     if (Array.isArray(smoke) || Object.keys(smoke).sort().join(", ") === wanted) return [];
     return [{ code: "GRAPH_SMOKE", where: `layers.json: ${attr}.smoke`, problem: "the smoke tests are not those of the flavors", found: Object.keys(smoke).sort().join(", ") || "none", expected: wanted }];
   });
+}
+
+function torchFaults({ flavors }: LayerGraph): Fault[] {
+  return Object.entries(flavors).flatMap(([flavor, { packageSet, torch }]): Fault[] =>
+    torch !== "nixpkgs" || packageSet === "nixpkgs" ? [] : [{ code: "GRAPH_TORCH", where: `layers.json: flavors.${flavor}`, problem: `the package set ${packageSet} has no PyTorch`, found: `"packageSet": "${packageSet}", "torch": "nixpkgs"` }],
+  );
 }
 
 /** A flavor's entry, as the JSON it was read from. */

@@ -1,6 +1,13 @@
-# The base: command-line tools, certificates, time zones, locale, and the image's own / (users, /tmp, /data).
+# The base: command-line tools, certificates, time zones, locale, fonts, CUDA's compiler where a flavor has one, and the image's
+# own / (users, /tmp, /data).
 { pkgs, platform, files, settings, ... }:
 let
+  # programs: attributes of the package set. fonts: likewise. cuda: the set of CUDA packages, or null.
+  chosen = files.chosen "layer0-base.json";
+  nothing = { programs = [ ]; links = { }; env = { }; };
+  fonts = if chosen.fonts == [ ] then nothing else import ./fonts.nix { inherit pkgs; inherit (chosen) fonts; };
+  cuda = if chosen.cuda == null then nothing else import ./cuda.nix { inherit pkgs; cudaPackages = pkgs.${chosen.cuda}; };
+
   # For the NVIDIA Container Toolkit, and for what it mounts: this image's loader looks into no folder of a host's by itself.
   gpu = if !settings ? gpu then { } else {
     COMFYUI_NVIDIA_DRIVER = toString settings.gpu.driver;
@@ -11,7 +18,7 @@ let
   };
 in
 {
-  programs = map (name: pkgs.${name}) (files.chosen "layer0-base.json").programs;
+  programs = map (name: pkgs.${name}) chosen.programs ++ fonts.programs ++ cuda.programs;
 
   root = {
     tree = "${./root}";
@@ -28,7 +35,7 @@ in
       # Where programs look that do not know SSL_CERT_FILE.
       "etc/ssl/certs/ca-certificates.crt" = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
       "usr/bin/env" = "${pkgs.coreutils}/bin/env";
-    };
+    } // fonts.links // cuda.links;
   };
 
   config = _: {
@@ -39,7 +46,7 @@ in
       SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
       TERMINFO_DIRS = "${pkgs.ncurses}/share/terminfo";
       TZDIR = "${pkgs.tzdata}/share/zoneinfo";
-    } // gpu;
+    } // fonts.env // cuda.env // gpu;
     User = "1000:1000";
     WorkingDir = "/data";
     Cmd = [ "bash" ];

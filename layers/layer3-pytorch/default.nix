@@ -1,5 +1,5 @@
 # The tensor library and its family.
-{ files, python, below, ... }:
+{ python, torch, below, ... }:
 {
-  site = python.site { name = "layer3-pytorch-site"; files = files.locked "layer3-pytorch.lock.json"; inherit below; };
+  site = python.site { name = "layer3-pytorch-site"; inherit (torch) files packages; inherit below; };
 }

@@ -7,7 +7,8 @@ let
     config = import ./config.nix;
     distribution = import ./distribution.nix;
     files = import ./files.nix { inherit pkgs distribution chosen locks; };
-    python = import ./python.nix { inherit pkgs platform text config distribution files; };
+    torch = import ./torch.nix { inherit files settings; };
+    python = import ./python.nix { inherit pkgs platform text distribution files; };
     mkBlob = import ./blob.nix { inherit pkgs compression; };
     mkImage = import ./image.nix { inherit pkgs platform compression config; };
     mkLayer = import ./layer.nix tools;

@@ -1,6 +1,6 @@
 # Python packages from locked files and from the package set: one site-packages folder per layer, so that libraries which look
 # for each other beside themselves ($ORIGIN/../../nvidia/...) find each other.
-{ pkgs, platform, text, config, distribution, files }:
+{ pkgs, platform, text, distribution, files }:
 let
   inherit (pkgs) python314 python314Packages runCommand;
   inherit (python314) sitePackages;
@@ -15,7 +15,7 @@ let
         src = files.fetch file;
         python = python314.interpreter;
         PYTHONPATH = pathOf buildTools;
-        buildEnvironment = text.shellWords (config.environment (build.env or { }));
+        buildEnvironment = text.shellWords (text.assignments (build.env or { }));
         relax = build.relax or [ ];
         relaxWheel = ./relax_wheel.py;
       }
@@ -34,7 +34,7 @@ let
       held = builtins.foldl' (all: site: all // site.distributions) { } (builtins.concatMap (layer: layer.ownSite) below);
       inLock = named ofFile (_: true) locked;
       chosen = map (attribute: python314Packages.${attribute}) packages;
-      propagated = builtins.filter (module: module.outPath != python314.outPath) (python314Packages.requiredPythonModules chosen);
+      propagated = builtins.filter (module: module.pname != python314.pname) (python314Packages.requiredPythonModules chosen);
       twice = builtins.filter (file: held ? ${file} && held.${file}.locked) (builtins.attrNames inLock)
         ++ builtins.filter (module: inLock ? ${module}) (map ofModule chosen);
     in
@@ -63,12 +63,20 @@ rec {
   #   files     entries of locks,
   #   packages  attributes of the package set's Python packages, which come with what they propagate,
   # less what the layers below hold. Its `distributions` say what it holds: { NAME = { version, locked }; }.
-  site = { name, files, packages ? [ ], below }:
-    let made = own { inherit name packages below; locked = files; }; in
+  #   standsFor { NAME = [ OTHER ... ]; }: of distributions that bring the same modules only NAME is here; whoever requires
+  #             another (packages of this layer, or a node that a user installs) is told that it is there, in NAME's version.
+  site = { name, files, packages ? [ ], standsFor ? { }, below }:
+    let
+      made = own { inherit name packages below; locked = files; };
+      held = named ofFile (file: file.version) made.files;
+      # One word each: OTHER==VERSION==NAME
+      alias = one: map (other: "${other}==${held.${one}}==${one}") standsFor.${one};
+    in
     runCommand name
       {
         wheels = map wheelOf made.files;
         modules = map toString made.modules;
+        aliases = builtins.concatMap alias (builtins.filter (one: held ? ${one}) (builtins.attrNames standsFor));
         nativeBuildInputs = [ pkgs.patchelf ];
         python = python314.interpreter;
         PYTHONPATH = pathOf [ python314Packages.installer ];

@@ -3,7 +3,7 @@
 # libraries found by RPATH alone, byte code compiled.
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
-: "$wheels" "$python" "$out" "$sitePackages" "$modules" "$libraryPath" "$loader" "$elf" "$installWheels" "$linkModules"
+: "$wheels" "$python" "$out" "$sitePackages" "$modules" "$aliases" "$libraryPath" "$loader" "$elf" "$installWheels" "$linkModules"
 # shellcheck source=elf.sh
 source "$elf"
 # .pyc files differ with the hash seed; their times would too, hence the hashes.
@@ -23,6 +23,16 @@ mkdir -p "$out/$sitePackages"
 wheel_files=()
 for wheel in wheels/*.whl; do [ ! -e "$wheel" ] || wheel_files+=("$wheel"); done
 "$python" -B "$installWheels" "$out" "$sitePackages" "${wheel_files[@]}"
+
+# Distributions that another one stands for (OTHER==VERSION==NAME): known by their metadata, and nothing more.
+for alias in $aliases; do
+  IFS='=' read -r name _ version _ one <<< "$alias"
+  metadata=$out/$sitePackages/${name//-/_}-$version.dist-info
+  mkdir "$metadata"
+  printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\nSummary: Its modules are those of %s.\n' "$name" "$version" "$one" > "$metadata/METADATA"
+  printf 'nix\n' > "$metadata/INSTALLER"
+  printf '%s,,\n' "${metadata##*/}"/{METADATA,INSTALLER,RECORD} > "$metadata/RECORD"
+done
 
 # shellcheck disable=SC2086  # a list of folders
 add_rpaths "$out" "$loader" $libraryPath

@@ -143,6 +143,15 @@ test("two packages with different bytes for one file end the build", async () =>
   assert.match(stderr, /two packages bring different files: \S+\/space\/beta\.py and \S+-other\//);
 });
 
+test("a distribution that another one stands for is there for whoever asks for it, in that one's version", async () => {
+  const { files } = JSON.parse(readFileSync(sandbox.host("layers/locks/sample/layer4-deps.lock.json"), "utf8")) as { files: { name: string }[] };
+  const einops = files.filter(({ name }) => name === "einops");
+  const site = await buildSite(sandbox, { files: einops, standsFor: { einops: ["ein-ops"], "not-here": ["nor-this"] } });
+  assert.deepEqual(namesIn(site), ["ein_ops-0.8.2.dist-info", "einops-0.8.2.dist-info"]);
+  const { stdout } = await sandbox.bash(`PYTHONPATH=${site}/${PACKAGES} /nix/store/*-layer1-python/bin/python -B -m pip show --files ein-ops`);
+  assert.match(stdout, /^Name: ein-ops\nVersion: 0\.8\.2\nSummary: Its modules are those of einops\.$/m);
+});
+
 test("libraries of wheels have a DT_RPATH, never a DT_RUNPATH, which would not hold for what they load at run time", async (t) => {
   const { stdout } = await sandbox.bash(`find /nix/store/*-layer[1345]-*-site/ -type f -name '*.so*'`);
   const found = stdout.trim().split("\n").map((path) => [path, searchPaths(sandbox.nix(path))] as const);

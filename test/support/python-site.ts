@@ -8,12 +8,14 @@ export interface Site {
   /** Attributes of Python packages, and a Nix expression of more packages in the set: a function of `pkgs`. */
   readonly packages?: readonly string[];
   readonly more?: string;
+  /** Distributions that others of these stand for. */
+  readonly standsFor?: Readonly<Record<string, readonly string[]>>;
   /** Nix expressions of the sites below. */
   readonly below?: readonly string[];
 }
 
 /** The expression of a site. */
-export function siteExpression(layers: string, { files = [], packages = [], more = "_: { }", below = [] }: Site): string {
+export function siteExpression(layers: string, { files = [], packages = [], more = "_: { }", standsFor = {}, below = [] }: Site): string {
   return `
     let
       layers = ${layers};
@@ -31,6 +33,7 @@ export function siteExpression(layers: string, { files = [], packages = [], more
       name = "test-site";
       files = builtins.fromJSON ''${JSON.stringify(files)}'';
       packages = [ ${packages.map((name) => JSON.stringify(name)).join(" ")} ];
+      standsFor = builtins.fromJSON ''${JSON.stringify(standsFor)}'';
       below = map (site: { ownSite = [ site ]; }) [ ${below.map((expression) => `(${expression})`).join(" ")} ];
     }`;
 }

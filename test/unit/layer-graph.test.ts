@@ -45,6 +45,7 @@ const bad: FaultRow<string>[] = [
   { code: "GRAPH_OPTIONAL", input: graphText([layer("a", { optional: "a/lock.json" })]), where: "layers.json: a.optional", says: ["found:    a/lock.json", "expected: one of a/"] },
   { code: "GRAPH_ON_OPTIONAL", input: graphText([layer("a", { optional: "a/" }), layer("b", { after: ["a"] })]), where: "layers.json: b", says: ["b waits for a", "found:    a layer that is always there", 'expected: "optional": "a/"'] },
   { code: "GRAPH_SMOKE", input: graphText([layer("a", { smoke: { other: ["true"] } })]), where: "layers.json: a.smoke", says: ["found:    other", "expected: sample"] },
+  { code: "GRAPH_TORCH", input: graphText([layer("a")], { flavors: { sample: { packageSet: "debian", torch: "nixpkgs" } } }), where: "layers.json: flavors.sample", says: ["the package set debian has no PyTorch"] },
   { code: "GRAPH_INPUT_OUTSIDE", input: graphText([layer("a", { inputs: ["../infra/"] })]), where: "layers.json: a", says: ["found:    ../infra/"] },
   { code: "GRAPH_INPUT_OUTSIDE", input: graphText([layer("a")], { shared: ["/etc/passwd"] }), where: "layers.json: shared", says: ["found:    /etc/passwd"] },
   { code: "GRAPH_INPUT_NAME", input: graphText([layer("a", { inputs: ["a b.nix"] })]), where: "layers.json: a", says: ['"a b.nix"'] },
