@@ -9,7 +9,7 @@ import { run } from "./support/process.ts";
 /** The real parts that the tests run; each must be there, or the tests would prove less than they say. */
 const ENGINES = [
   "pulumi", "nix", "nix-store", "dockerd", "docker", "containerd", "runc", "docker-registry", "skopeo", "umoci", "jq", "zstd",
-  "git", "flock", "unshare", "nsenter", "setpriv", "ip", "apt-get", "dpkg-deb", "gpg",
+  "git", "uv", "flock", "unshare", "nsenter", "setpriv", "ip", "apt-get", "dpkg-deb", "gpg",
 ];
 
 function isProgram(name: string): boolean {
