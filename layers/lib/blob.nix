@@ -1,5 +1,6 @@
-# A layer's blob: the store paths of its contents' closure that no layer below has, as one compressed tar.
-{ pkgs, compression }:
+# A layer's blob: the store paths of its contents' closure that no layer below has, as one compressed tar, or as several where
+# the flavor has a blobLimit.
+{ pkgs, settings, compression }:
 { attr, contents, below, root }:
 pkgs.runCommand "${attr}-blob"
 {
@@ -8,9 +9,10 @@ pkgs.runCommand "${attr}-blob"
   unsafeDiscardReferences.out = true;
   exportReferencesGraph = { own = [ contents ]; }
     // (if below == [ ] then { } else { below = map (layer: layer.contents) below; });
-  nativeBuildInputs = [ pkgs.python314 pkgs.zstd pkgs.gzip ];
+  nativeBuildInputs = [ pkgs.python314 ];
   inherit attr compression root;
-  packBlob = ./pack_blob.py;
+  blobLimit = settings.blobLimit or null;
+  packBlob = ./pack_blob;
 } ''
   # -B -I: the scripts of a build see nothing but Python's own library.
   python3 -B -I "$packBlob"

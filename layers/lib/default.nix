@@ -9,7 +9,7 @@ let
     files = import ./files.nix { inherit pkgs distribution chosen locks; };
     torch = import ./torch.nix { inherit files settings; };
     python = import ./python.nix { inherit pkgs platform text distribution files; };
-    mkBlob = import ./blob.nix { inherit pkgs compression; };
+    mkBlob = import ./blob.nix { inherit pkgs settings compression; };
     mkImage = import ./image.nix { inherit pkgs platform compression config; };
     mkLayer = import ./layer.nix tools;
   };

@@ -5,7 +5,7 @@
 #   programs  packages whose bin/ is linked into the layer's
 #   site      a folder of Python packages (python.site)
 #   files     { "path in the layer" = store path; }, linked
-#   root      what goes to the image's own /: { tree, directories, links } (see pack_blob.py)
+#   root      what goes to the image's own /: { tree, directories, links } (see pack_blob/entries.py)
 #   check     shell code about the Python packages of this layer and those below. It does not see the layer's programs, so
 #             that an edit of them does not run it again.
 #   config    a function of the layer's path: what it adds to the image's config (see config.nix)

@@ -1,17 +1,22 @@
 """Makes an OCI layout from finished layer blobs: config, manifest and index are new, the blobs are links.
 
-Refuses a store path that lies in two blobs: it would be shipped twice, and which layer owns it would be chance.
+Refuses a store path that lies in two layers: it would be shipped twice, and which layer owns it would be chance. Refuses more
+blobs than an engine can stack.
 """
 
 import hashlib
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+
+# Docker's own limit ("max depth exceeded"): the 127 of registries and file systems, less two for the container.
+MOST_BLOBS = 125
 
 
 def canonical(value: object) -> bytes:
@@ -38,6 +43,16 @@ def check_disjoint(layers: list[dict]) -> None:
         )
 
 
+def check_count(blobs: list[dict]) -> None:
+    if len(blobs) <= MOST_BLOBS:
+        return
+    counts = ", ".join(f"{attr} {count}" for attr, count in Counter(blob["attr"] for blob in blobs).items())
+    sys.exit(
+        f"error: the image has more blobs than Docker can stack\n  found:    {len(blobs)} ({counts})\n"
+        f"  expected: {MOST_BLOBS} or fewer\n  fix: raise the flavor's blobLimit in layers.json"
+    )
+
+
 def blobs_of(layer: dict) -> list[dict]:
     """A layer's blobs, lowest first, each with what the image says of it."""
     made = json.loads(Path(layer["blob"], "blob.json").read_text())
@@ -60,6 +75,7 @@ def main() -> None:
     layers = attributes["layers"]
     check_disjoint(layers)
     blobs = [blob for layer in layers for blob in blobs_of(layer)]
+    check_count(blobs)
 
     config = canonical({
         **attributes["oci"],
