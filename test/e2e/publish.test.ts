@@ -1,8 +1,10 @@
 /** Publishing to a real registry: what is sent, and whether others can read it. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { blobsSize, type LayerOutput } from "../../infra/answers.ts";
+import { imageLayers } from "../../infra/fingerprint.ts";
+import { parseLayerGraph } from "../../infra/layer-graph.ts";
 import { Docker, type DockerKind } from "../support/docker.ts";
 import { recordedCommand, runScript } from "../support/host-scripts.ts";
 import { outputs } from "../support/outputs.ts";
@@ -153,11 +155,69 @@ test("an OCI directory gets only the blobs it lacks", async () => {
   assert.deepEqual(index.manifests.map(({ digest }) => digest).sort(), [before.digest, image.digest].sort(), "the image before stays");
 });
 
+test("a flavor with a blobLimit: layers of several blobs, published, pulled and loaded", async (t) => {
+  await using sandbox = await warmSandbox();
+  await using registry = await Registry.start();
+  const limit = 8_000_000;
+  const file = sandbox.host("layers/layers.json");
+  const graph = JSON.parse(readFileSync(file, "utf8")) as { flavors: { sample: object } };
+  graph.flavors.sample = { ...graph.flavors.sample, blobLimit: limit };
+  writeFileSync(file, JSON.stringify(graph, null, 2));
+  configure(sandbox, { registry: registryConfig(registry) });
+  const before = await outputs(sandbox);
+  await up(sandbox);
+  const { image, layers } = await outputs(sandbox);
+  const all = imageLayers(parseLayerGraph(readFileSync(file, "utf8"))).flatMap(({ attr }) => layers[attr]?.blobs.map((each) => ({ ...each, attr })) ?? []);
+
+  await t.test("the same contents, more blobs, none longer than the limit but those of one file", () => {
+    for (const [attr, { storePath, blobs }] of Object.entries(layers)) {
+      assert.equal(storePath, before.layers[attr]?.storePath, attr);
+      const whole = before.layers[attr]?.blobs ?? [];
+      if (whole.every(({ tarSize }) => tarSize <= limit)) assert.deepEqual(blobs, whole, attr);
+      else assert.ok(blobs.length > 1 && blobs.filter(({ tarSize }) => tarSize > limit).length <= 3, `${attr}: ${JSON.stringify(blobs)}`);
+    }
+    t.diagnostic(`${all.length} blobs: ${Object.entries(layers).map(([attr, { blobs }]) => `${attr} ${blobs.length}`).join(", ")}`);
+  });
+
+  await t.test("the registry has them with their digests, in the layers' order; the history names layer and part", async () => {
+    const raw = async (...more: string[]) => JSON.parse((await sandbox.run("skopeo", ["inspect", "--raw", "--tls-verify=false", ...more, image.reference])).stdout) as unknown;
+    const manifest = (await raw()) as { layers: { digest: string; size: number }[] };
+    assert.deepEqual(manifest.layers.map(({ digest, size }) => ({ digest, size })), all.map(({ digest, size }) => ({ digest, size })));
+    const received = await registry.received();
+    assert.deepEqual(received.manifests.map(({ digest }) => digest), [image.digest]);
+    for (const { digest } of all) assert.ok(received.blobs.some((blob) => blob.digest === digest), digest);
+    const config = (await raw("--config")) as { history: { created_by: string }[]; rootfs: { diff_ids: string[] } };
+    assert.deepEqual(config.rootfs.diff_ids, all.map(({ diffId }) => diffId));
+    const parts = config.history.map(({ created_by }) => created_by);
+    const count = layers["layer3-pytorch"]?.blobs.length;
+    assert.ok(parts.includes(`layer3-pytorch 1/${count}`) && parts.includes(`layer3-pytorch ${count}/${count}`) && parts.includes("layer6-app"), parts.join(", "));
+  });
+
+  await t.test("Docker 23 or newer pulls and runs it", () => pullAndRun("newer", registry, sandbox));
+  await t.test("Docker 20.10 loads and runs it", async () => {
+    await using docker = await Docker.start("installed");
+    const { stdout } = await sandbox.run("nix", ["run", "path:./layers#load"], { env: docker.env });
+    await runImage(docker, stdout.trim().split("\n").at(-1) as string);
+  });
+
+  await t.test("an edit of layer 6 sends layer 6's blob", async () => {
+    edit(sandbox);
+    await up(sandbox);
+    const after = await outputs(sandbox);
+    const size = blobsSize(after.layers["layer6-app"] as LayerOutput);
+    assert.ok(after.image.sentBytes > size && after.image.sentBytes < size + 40_000, `${after.image.sentBytes} bytes for a blob of ${size}`);
+  });
+});
+
 /** Pulls what is published and runs it: read-only, without a network. */
 async function pullAndRun(kind: DockerKind, registry: Registry, sandbox: Sandbox): Promise<void> {
   await using docker = await Docker.start(kind);
   const reference = `${registry.address}/comfyui:${await tagOf(sandbox)}`;
   await docker.run(["pull", "--quiet", reference]);
+  await runImage(docker, reference);
+}
+
+async function runImage(docker: Docker, reference: string): Promise<void> {
   const { stdout } = await docker.run(["run", "--rm", "--read-only", "--network=none", reference, "python", "-c", "import numpy, numexpr, PIL; print('all there')"]);
   assert.equal(stdout.trim(), "all there");
 }

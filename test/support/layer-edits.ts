@@ -9,7 +9,7 @@ import { Random } from "./random.ts";
 
 /** layers.json as it stands in the file, unchecked. */
 export interface RawGraph {
-  flavors: Record<string, { packageSet: string }>;
+  flavors: Record<string, { packageSet: string; blobLimit?: number | undefined }>;
   shared: string[];
   layers: RawLayer[];
 }
@@ -166,6 +166,9 @@ const GRAPH_CHANGES: Readonly<Record<string, Change>> = {
   "layer removed": ({ layers }, random) => void layers.splice(random.below(layers.length), 1),
   "flavor more": ({ flavors }, random) => {
     flavors[`x${random.word()}`] = { packageSet: "debian" };
+  },
+  "blob limit": ({ flavors }, random) => {
+    flavors["sample"] = { ...(flavors["sample"] as RawGraph["flavors"][string]), blobLimit: 1_000_000 + random.below(1_000_000) };
   },
   "another package set": ({ flavors }, random) => {
     flavors["sample"] = { packageSet: `x${random.word()}` };
