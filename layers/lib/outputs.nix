@@ -20,7 +20,8 @@ let
 in
 {
   inherit legacyPackages;
-  packages = perSystem (system: legacyPackages.${system}.${defaults.flavor}.${defaults.compression});
+  # A host script's copy of the sources has the flavor that is built, and no other.
+  packages = perSystem (system: (legacyPackages.${system}.${defaults.flavor} or { ${defaults.compression} = { }; }).${defaults.compression});
   apps = perSystem (system: import (root + "/apps") {
     inherit root inputs graph system defaults;
     platform = platforms.${system};

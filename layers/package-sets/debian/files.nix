@@ -29,7 +29,7 @@ let
     preferLocalBuild = true;
   };
   # mode: flat, a file by its bytes; recursive, a tree by its NAR.
-  fixed = mode: { name, hash, message ? "run 'npm run setup', which downloads what the locks name" }: derivation {
+  fixed = mode: { name, hash, message ? "run 'npm run setup -- --flavor FLAVOR' with the stack's flavor, which fetches what its locks name" }: derivation {
     inherit system name message;
     builder = "${seed}/bin/busybox";
     args = [ "sh" "-c" "echo \"$name is not in the Nix store: $message\"; exit 1" ];
