@@ -24,12 +24,12 @@ const rows: readonly Row[] = [
     program: `${READY}\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('tidied')`,
     signals: ["SIGTERM"], code: 0, seconds: [0, 1.4], says: /tidied/,
   },
-  { what: "one that takes no notice of SIGINT", program: `import signal; signal.signal(2, signal.SIG_IGN)\n${READY}; time.sleep(60)`, signals: ["SIGTERM"], code: 143, seconds: [1.4, 2.2] },
+  { what: "one that takes no notice of SIGINT", program: `import signal; signal.signal(2, signal.SIG_IGN)\n${READY}; time.sleep(60)`, signals: ["SIGTERM"], code: 143, seconds: [1.1, 2] },
   { what: "a second signal does not wait", program: `import signal; signal.signal(2, signal.SIG_IGN)\n${READY}; time.sleep(60)`, signals: ["SIGTERM", "SIGTERM"], code: 143, seconds: [0, 1.4] },
   {
     what: "one that takes no notice of anything",
     program: `import signal; signal.signal(2, signal.SIG_IGN); signal.signal(15, signal.SIG_IGN)\n${READY}; time.sleep(60)`,
-    signals: ["SIGINT"], code: 130, seconds: [2.2, 3],
+    signals: ["SIGINT"], code: 130, seconds: [1.9, 3],
   },
   { what: "other signals are passed on", program: `import signal; signal.signal(10, lambda *_: sys.exit(5))\n${READY}; time.sleep(60)`, signals: ["SIGUSR1"], code: 5, seconds: [0, 1.4] },
 ];
