@@ -9,6 +9,9 @@ import { LocalHost } from "./host.ts";
 import { Layers } from "./layers.ts";
 import { Publish } from "./publish.ts";
 import { readPlan } from "./read-plan.ts";
+import { needsGpu } from "./layer-graph.ts";
+import { runnable } from "./snippets/runnable.ts";
+import { snippets } from "./snippets/snippets.ts";
 import { hostRequest, openCacheRequest, type Plan } from "./request.ts";
 
 /** Prefix of every resource's name: a contract, since a renamed resource would be built again. */
@@ -39,3 +42,7 @@ const published = new Publish(`${name}-publish`, {
 export const layers = built.outputs;
 export const image = published.answer;
 export const cache = opened.answer.apply((text) => parseAnswer(cacheAnswer, text));
+export const run = image.apply((answer) => {
+  const { flavor, compression } = plan.settings;
+  return snippets(runnable(answer, { flavor, compression, gpu: needsGpu(plan.graph, flavor) }));
+});

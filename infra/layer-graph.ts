@@ -140,6 +140,10 @@ export function flavorOf(graph: LayerGraph, flavor: string): Json {
   return (graph.flavors[flavor] ?? {}) as Json;
 }
 
+export function needsGpu(graph: LayerGraph, flavor: string): boolean {
+  return graph.flavors[flavor]?.gpu !== undefined;
+}
+
 /** A layer's smoke test in one flavor. */
 export function smokeOf({ smoke }: Layer, flavor: string): readonly string[] {
   return Array.isArray(smoke) ? smoke : (smoke[flavor] ?? []);

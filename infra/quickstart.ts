@@ -11,8 +11,10 @@ import { configOf, nothingDone, readEvents, type ResourceRun } from "./quickstar
 import { pulumiShown } from "./quickstart/pulumi-cli.ts";
 import { findEngine, runCommand } from "./quickstart/run-command.ts";
 import { type LayerRow, type Summary, summaryText } from "./quickstart/summary.ts";
+import { type LayerGraph, needsGpu } from "./layer-graph.ts";
 import { graphOfFlavor, readLayerGraph } from "./read-plan.ts";
 import { recover } from "./recover.ts";
+import { runnable } from "./snippets/runnable.ts";
 import { styleFor } from "./table.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -35,9 +37,7 @@ function answerOf<T>(schema: z.ZodType<T>, run: ResourceRun | undefined): T | un
   return run?.stdout === undefined ? undefined : parseAnswer(schema, run.stdout);
 }
 
-function layerRows(flavor: string, runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
-  const layersDir = join(root, "layers");
-  const graph = graphOfFlavor(readLayerGraph(layersDir), flavor, layersDir);
+function layerRows(graph: LayerGraph, runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
   return graph.layers.map(({ attr }) => {
     const run = runs.get(`comfyui-${attr}`);
     const answer = answerOf(layerAnswer, run);
@@ -47,20 +47,24 @@ function layerRows(flavor: string, runs: ReadonlyMap<string, ResourceRun>): Laye
 
 function summarize(log: string, succeeded: boolean): Omit<Summary, "seconds"> {
   const runs = readEvents(log);
-  const flavor = configSchema.shape.flavor.parse(configInput(configOf(log))["flavor"]);
-  const layers = layerRows(flavor.kind, runs);
+  const config = configInput(configOf(log));
+  const flavor = configSchema.shape.flavor.parse(config["flavor"]).kind;
+  const compression = configSchema.shape.compression.parse(config["compression"]).kind;
+  const layersDir = join(root, "layers");
+  const graph = graphOfFlavor(readLayerGraph(layersDir), flavor, layersDir);
+  const layers = layerRows(graph, runs);
   const publish = runs.get("comfyui-publish-image");
   const image = answerOf(imageAnswer, publish);
   const cache = answerOf(cacheAnswer, runs.get("comfyui-cache"));
   const top = layers.at(-1)?.answer;
-  const runnable = succeeded && image && top;
+  const startable = succeeded && image && top && { engine: findEngine(), image: runnable(image, { flavor, compression, gpu: needsGpu(graph, flavor) }), storePath: top.storePath };
   return {
     layers,
     nothingDone: nothingDone(runs),
     ...(publish && { publish }),
     ...(image && { image }),
     ...(cache && { cache }),
-    ...(runnable && { runCommand: runCommand({ engine: findEngine(), reference: image.reference, storePath: top.storePath }) }),
+    ...(startable && { runCommand: runCommand(startable) }),
   };
 }
 

@@ -1,5 +1,7 @@
 /** The command that runs the image on this machine, whatever it has for that. */
 import { spawnSync } from "node:child_process";
+import { engineOptions } from "../snippets/docker-run.ts";
+import { container, type Runnable } from "../snippets/runnable.ts";
 
 export type Engine = "docker" | "podman" | "none";
 
@@ -16,26 +18,18 @@ function commandWorks([command, ...args]: readonly [string, ...string[]]): boole
 
 export interface RunFacts {
   readonly engine: Engine;
-  /** As skopeo writes it: oci:FOLDER:TAG or docker://NAME:TAG. */
-  readonly reference: string;
+  readonly image: Runnable;
   /** The top layer's contents, from which the program runs without any container. */
   readonly storePath: string;
 }
 
-// Read-only, since the image needs nothing but its volume and /tmp.
-const container = "--rm --read-only --tmpfs /tmp --volume comfyui-data:/data --publish 127.0.0.1:8188:8188";
-
 /** To be typed in the project's folder. */
-export function runCommand({ engine, reference, storePath }: RunFacts): string {
-  switch (engine) {
-    case "docker":
-      // Through `load`, not from the registry: Docker before version 23 cannot read the image's zstd layers.
-      return `. .local/env.sh && docker run ${container} "$(nix run path:./layers#load)"`;
-    case "podman":
-      return `podman run ${container} ${shellWord(reference)}`;
-    case "none":
-      return `PATH=${storePath}/bin:$PATH comfyui --base-directory .local/data`;
-  }
+export function runCommand({ engine, image, storePath }: RunFacts): string {
+  if (engine === "none") return `PATH=${storePath}/bin:$PATH comfyui --base-directory .local/data`;
+  const options = engineOptions({ engine, gpu: image.gpu, data: "comfyui-data", port: container.port });
+  const run = [engine, "run", "--rm", ...options].join(" ");
+  // Docker takes the image through `load`, not from the folder: it reads none, and before version 23 no zstd.
+  return engine === "docker" && image.folder ? `. .local/env.sh && ${run} "$(${image.folder.load})"` : `${run} ${shellWord(image.folder?.reference ?? image.image)}`;
 }
 
 export function shellWord(text: string): string {

@@ -1,12 +1,15 @@
 # The program, its entry point, and how a container runs it.
-{ pkgs, python, files, ... }:
+{ pkgs, python, files, below, ... }:
 let
+  holds = distribution: builtins.any (site: site.distributions ? ${distribution}) (builtins.concatMap (layer: layer.ownSite) below);
   program = import ./program.nix { inherit pkgs python files; };
   runtime = import ./runtime {
     inherit pkgs python;
     program = "${program}/share/comfyui";
     port = 8188;
     volume = "/data";
+    # As an installed package it is off unless asked for.
+    options = if holds "comfyui-manager" then [ "--enable-manager" ] else [ ];
   };
 in
 {

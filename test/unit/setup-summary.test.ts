@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { ImageAnswer, LayerAnswer } from "../../infra/answers.ts";
 import { nothingDone, readEvents } from "../../infra/quickstart/events.ts";
 import { runCommand, shellWord } from "../../infra/quickstart/run-command.ts";
+import { runnable } from "../../infra/snippets/runnable.ts";
 import { happened, layerTable, summaryText } from "../../infra/quickstart/summary.ts";
 import { humanSize, styleFor, table } from "../../infra/table.ts";
 
@@ -125,10 +126,12 @@ test("a failed run's summary gives no command", () => {
 });
 
 test("the command that runs the image, for each engine", () => {
-  const facts = { reference: "oci:/a b/.local/images:0123456789ab", storePath: "/nix/store/x-layer6-app" };
-  assert.match(runCommand({ ...facts, engine: "docker" }), /^\. \.local\/env\.sh && docker run --rm --read-only .*"\$\(nix run path:\.\/layers#load\)"$/);
-  assert.match(runCommand({ ...facts, engine: "podman" }), /^podman run --rm --read-only .* 'oci:\/a b\/\.local\/images:0123456789ab'$/);
-  assert.equal(runCommand({ ...facts, engine: "none" }), "PATH=/nix/store/x-layer6-app/bin:$PATH comfyui --base-directory .local/data");
+  const at = (reference: string, gpu = false) => ({ image: runnable({ reference, tag: "0123456789ab", digest: "sha256:d" }, { flavor: "sample", compression: "zstd", gpu }), storePath: "/nix/store/x-layer6-app" });
+  const folder = at("oci:/a b/.local/images:0123456789ab");
+  assert.match(runCommand({ ...folder, engine: "docker" }), /^\. \.local\/env\.sh && docker run --rm --publish 127\.0\.0\.1:8188:8188 --volume comfyui-data:\/data --read-only .*"\$\(nix run path:\.\/layers#load\)"$/);
+  assert.match(runCommand({ ...folder, engine: "podman" }), /^podman run --rm --publish .* 'oci:\/a b\/\.local\/images:0123456789ab'$/);
+  assert.match(runCommand({ ...at("docker://host:5000/comfyui:0123456789ab", true), engine: "docker" }), /^docker run --rm --gpus all .* host:5000\/comfyui@sha256:d$/);
+  assert.equal(runCommand({ ...folder, engine: "none" }), "PATH=/nix/store/x-layer6-app/bin:$PATH comfyui --base-directory .local/data");
 });
 
 test("one shell word", () => {
