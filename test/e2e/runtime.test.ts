@@ -284,20 +284,3 @@ test("custom nodes that an upper layer brings load beside those of the volume; C
   assert.ok(system.argv.includes("sqlite:////data/my base/user/comfyui.db"));
   await container.stop();
 });
-
-test("a flavor with a GPU: what the container toolkit reads, and where the driver's libraries are, on both architectures", async () => {
-  const file = sandbox.host("layers/layers.json");
-  const graph = JSON.parse(readFileSync(file, "utf8")) as { flavors: { sample: object } };
-  graph.flavors.sample = { ...graph.flavors.sample, gpu: { driver: 580 } };
-  writeFileSync(file, JSON.stringify(graph));
-  for (const [system, triplet] of [["x86_64-linux", "x86_64-linux-gnu"], ["aarch64-linux", "aarch64-linux-gnu"]]) {
-    const names = "env: { inherit (env) NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES LD_LIBRARY_PATH COMFYUI_NVIDIA_DRIVER; }";
-    const { stdout } = await sandbox.run("nix", ["eval", "--json", `path:./layers#legacyPackages.${system}.sample.zstd.layer0-base.config.Env`, "--apply", names]);
-    assert.deepEqual(JSON.parse(stdout), {
-      NVIDIA_VISIBLE_DEVICES: "all",
-      NVIDIA_DRIVER_CAPABILITIES: "compute,utility,video",
-      LD_LIBRARY_PATH: `/usr/lib64:/usr/lib/${triplet}:/run/opengl-driver/lib`,
-      COMFYUI_NVIDIA_DRIVER: "580",
-    });
-  }
-});

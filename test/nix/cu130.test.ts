@@ -190,3 +190,18 @@ test("no branch names, no placeholder hashes: every source is a commit, every fi
   assert.deepEqual([...byHash.values()].filter((same) => same.length > 1).map((same) => same.map(({ file }) => file)), []);
   assert.ok(entries.length > 180, String(entries.length));
 });
+
+test("a container finds the driver of each machine, and has the Manager on, since it is installed", async () => {
+  for (const [system, triplet] of [["x86_64-linux", "x86_64-linux-gnu"], ["aarch64-linux", "aarch64-linux-gnu"]] as const) {
+    const names = "env: { inherit (env) NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES LD_LIBRARY_PATH COMFYUI_NVIDIA_DRIVER; }";
+    const { value } = await standIn.evaluate(system, `layers: (${names}) (builtins.foldl' (all: layer: all // layer.config.Env or { }) { } (builtins.attrValues (removeAttrs layers [ "comfyui" "layer2-wheels" ])))`);
+    assert.deepEqual(value, {
+      NVIDIA_VISIBLE_DEVICES: "all",
+      NVIDIA_DRIVER_CAPABILITIES: "compute,utility,video",
+      LD_LIBRARY_PATH: `/usr/lib64:/usr/lib/${triplet}:/run/opengl-driver/lib`,
+      COMFYUI_NVIDIA_DRIVER: "580",
+    });
+    const { stdout } = await sandbox.bash(`nix-store --query --references ${layerOf(system, "layer6-app").contents} | grep -- -comfyui-runtime.drv | xargs nix derivation show`);
+    assert.match(stdout, /--base-directory[^)]*--enable-manager/);
+  }
+});
