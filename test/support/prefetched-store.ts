@@ -14,11 +14,13 @@ import { EMPTY_STORE, Sandbox, type Store } from "./sandbox.ts";
 import { downloads, once } from "./test-cache.ts";
 
 /** What decides which files prefetch.sh puts into the store, and how. */
-const DECIDES = /^(layers\/(locks\/|package-sets\/debian\/(debs\/|build\.lock))|infra\/hosts\/(prefetch|git-tree|common)\b)/;
+function decides(flavor: string): RegExp {
+  return new RegExp(`^(layers/(locks/${flavor}/|package-sets/debian/(debs/|build\\.lock))|infra/hosts/(prefetch|git-tree|common)\\b)`);
+}
 
 async function lockKey(checkout: string, flavor: string): Promise<string> {
   const hash = createHash("sha256").update(`${flavor}\n`);
-  for (const file of (await projectFiles(checkout)).filter((each) => DECIDES.test(each)).sort()) {
+  for (const file of (await projectFiles(checkout)).filter((each) => decides(flavor).test(each)).sort()) {
     const content = await readFile(join(checkout, file));
     hash.update(`${file} ${(await stat(join(checkout, file))).mode & 0o100} ${content.length}\n`).update(content);
   }
