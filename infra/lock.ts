@@ -14,14 +14,14 @@ import { styleFor } from "./table.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
-const world: Context["world"] = async (files) => {
+const world: Context["world"] = async (files, tree = root) => {
   const [index, progress] = [await indexUrl(), progressOn(process.stderr)];
   const settings = { index, cache: join(root, ".local/uv-cache") };
   return {
     resolver: (question) => resolveWithUv(question, settings, `layers/${requirementsPath(files.flavor)}`),
     client: new IndexClient(index),
     progress,
-    provided: await readProvided(files, root, progress),
+    provided: await readProvided(files, tree, progress),
   };
 };
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# pin-git.sh: one commit of a git repository into the Nix store, with the hash of its files; what it does is done again by
-# set-up on any machine, from the lock that the hash goes into.
+# pin-git.sh: one commit of a git repository into the Nix store, with the hash of its files; set-up does the same on any
+# machine, from the lock that the hash goes into.
 # stdin   {"protocol": 2, "git": "https://…", "rev": "40 digits", "file": "name of the store path"}
-# stdout  {"hash": "sha256-…", "path": "/nix/store/…"}
+# stdout  {"hash": "sha256-…", "path": "/nix/store/…"}; where git fails, its words on stderr
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/git-tree.sh"
@@ -19,10 +19,10 @@ file=$(asked .file)
 
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
-say "fetching $url at ${rev:0:12}"
-git_tree "$url" "$rev" "$work/$file" "$work/git.log" ||
-  fail LOCK_GIT_FETCH "git could not fetch ${rev:0:12} of $url" "check the address and the revision; the server has to let everyone read it" \
-    "$(tail -n 3 "$work/git.log" | tr '\n' ' ')"
+if ! git_tree "$url" "$rev" "$work/$file" "$work/git.log"; then
+  tail -n 3 "$work/git.log" >&2
+  exit 1
+fi
 hash=$(nix hash path "$work/$file")
 path=$(nix-store --add-fixed --recursive sha256 "$work/$file")
 jq -cn --arg hash "$hash" --arg path "$path" '{$hash, $path}'

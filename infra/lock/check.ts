@@ -1,5 +1,6 @@
 /** What can be wrong with a flavor's locks without asking anybody. Pure; every fault at once. */
 import type { Fault } from "../faults.ts";
+import { outsideEntry } from "./entries.ts";
 import { parseFileName } from "./file-name.ts";
 import { type FlavorFiles, lockPath, requirementsPath } from "./flavor-files.ts";
 import { type LockedFile, originOf, type System } from "./lock-file.ts";
@@ -97,7 +98,7 @@ function boundFaults(entries: readonly Located[], { flavor, requirements }: Flav
 
 /** Files that the requirements give are locked as they stand there. */
 function outsideFaults(entries: readonly Located[], { flavor, requirements }: FlavorFiles): Fault[] {
-  return requirements.files.flatMap(({ requires: _requires, ...file }) => {
+  return requirements.files.map(outsideEntry).flatMap((file) => {
     const locked = entries.find(({ entry }) => entry.name === file.name && (entry.system ?? file.system) === file.system);
     const differ = locked !== undefined && JSON.stringify(sorted(locked.entry)) !== JSON.stringify(sorted(file));
     return differ ? [stale(locked.where, "the entry is not what requirements.json says under files", locked.entry.file, `${file.file} ${file.hash}`, flavor)] : [];
@@ -117,6 +118,8 @@ export function checkAgainst(before: readonly LockedFile[], files: FlavorFiles):
   return located(files).flatMap(({ entry, where }): Fault[] => {
     const old = before.find((each) => each.name === entry.name && each.system === entry.system);
     if (old === undefined || (address(old) === address(entry)) === (old.hash === entry.hash)) return [];
+    // Two commits may have the same files.
+    if (old.hash === entry.hash && originOf(entry) === "git") return [];
     return old.hash === entry.hash
       ? [{ code: "LOCK_ADDRESS", where, problem: "the address changed and the hash stayed", found: address(entry), expected: `${address(old)}, or another hash` }]
       : [{ code: "LOCK_ADDRESS", where, problem: "the hash changed and the address stayed", found: entry.hash, expected: `${old.hash}, or another address` }];

@@ -3,29 +3,33 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Fault, FaultError, gather, throwFaults } from "../faults.ts";
 import type { LayerGraph } from "../layer-graph.ts";
-import { humanSize, type Style, table } from "../table.ts";
+import { humanSize, type Style } from "../table.ts";
 import { addRequirement } from "./add-requirement.ts";
 import { type Command, helpText } from "./arguments.ts";
 import { lockedLayers } from "./assignment.ts";
-import { changedLocks, type Locks, lockChanges, rebuiltLayers } from "./changes.ts";
+import { changedLocks, type Locks, lockChanges } from "./changes.ts";
 import { checkAgainst, checkLocks } from "./check.ts";
 import { checkWithIndex } from "./check-index.ts";
-import { entriesIn, type FlavorFiles, lockPath, readFlavorFiles, readFlavorFilesGently, requirementsPath } from "./flavor-files.ts";
+import { entriesIn, type FlavorFiles, lockPath, readFlavorFiles, readFlavorFilesGently, requirementsPath, withRequirements } from "./flavor-files.ts";
 import { committedText } from "./git-head.ts";
+import { repositoryOf } from "./git-url.ts";
+import { parseLockFile } from "./lock-file.ts";
 import { inParallel } from "./in-parallel.ts";
-import { formatLockFile, type LockFile, parseLockFile } from "./lock-file.ts";
+import { flakeLockPath, newerNixpkgs, withFlakeLock } from "./nixpkgs.ts";
+import { nodesLayer, nodesOf, withNode, withoutNode } from "./nodes.ts";
 import { updateOutside } from "./outside-updates.ts";
+import { askRevision, pinNode } from "./pin-node.ts";
 import { relock, type World } from "./relock.ts";
 import { requirementOf } from "./requirement.ts";
-import { formatRequirements, parseRequirements, type RequirementsText } from "./requirements-file.ts";
-import { writeFiles } from "./write-files.ts";
+import { formatRequirements, type RequirementsText } from "./requirements-file.ts";
+import { writeLocks } from "./write-locks.ts";
 
 export interface Context {
   readonly root: string;
   /** Of all flavors. */
   readonly graph: LayerGraph;
-  /** Asks nothing before it is called. */
-  readonly world: (files: FlavorFiles) => Promise<World>;
+  /** Asks nothing before it is called. `tree`: where layers/ is, of which Nix is asked; default: `root`. */
+  readonly world: (files: FlavorFiles, tree?: string) => Promise<World>;
   /** Writes a line for the user. */
   readonly print: (text: string) => void;
   readonly style: Style;
@@ -43,29 +47,52 @@ export const commands: Commands = {
   async lock({ flavor }, context) {
     const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
     const locks = await relock(files, await context.world(files), () => false);
-    write(files, locks, new Map(), context);
+    writeLocks(files, { locks }, placeOf(context));
   },
 
   async add({ flavor, layer, requirement }, context) {
-    const { root, graph } = context;
-    const files = readFlavorFiles(graph, layersOf(root), flavor);
-    const path = join(layersOf(root), requirementsPath(flavor));
-    const written = JSON.parse(readFileSync(path, "utf8")) as RequirementsText;
-    const text = formatRequirements(addRequirement(written, layer, requirement, lockedLayers(files.graph), `layers/${requirementsPath(flavor)}`));
-    const wanted: FlavorFiles = { ...files, requirements: parseRequirements(text, `layers/${requirementsPath(flavor)}`, lockedLayers(files.graph)) };
-    const locks = await relock(wanted, await context.world(wanted), () => false);
-    write(files, locks, new Map([[path, text]]), context);
+    const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
+    const changed = addRequirement(writtenRequirements(files, context), layer, requirement, lockedLayers(context.graph), `layers/${requirementsPath(flavor)}`);
+    const next = nextFiles(files, changed, context);
+    const locks = await relock(next.files, await context.world(next.files), () => false);
+    writeLocks(next.files, { locks, others: next.others }, placeOf(context));
   },
 
-  async update({ flavor, names }, context) {
+  async "add-node"({ flavor, url, rev, without }, context) {
+    const repository = repositoryOf(url);
     const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
-    const wanted = new Set(names.map((name) => requirementOf(name).name));
-    throwFaults(unlockedFaults(wanted, files));
-    const moves = (name: string) => wanted.size === 0 || wanted.has(name);
-    const outside = await inParallel(files.requirements.files, async (file) => ({ file, found: moves(file.name) ? await updateOutside(file) : { file } }));
-    const newer: FlavorFiles = { ...files, requirements: { ...files.requirements, files: outside.map(({ file, found }) => ("file" in found ? found.file : file)) } };
-    const locks = await relock(newer, await context.world(newer), moves);
-    write(files, locks, outside.some(({ file, found }) => "file" in found && found.file !== file) ? writtenFiles(newer, context.root) : new Map(), context);
+    const world = await context.world(files);
+    world.progress.say(`fetching ${repository.git} at ${rev}`);
+    const node = await pinNode(repository, await askRevision(repository.git, rev), without);
+    const next = nextFiles(files, withNode(writtenRequirements(files, context), files.requirements, node, entriesIn(files.locks), `layers/${requirementsPath(flavor)}`), context);
+    const locks = await relock(next.files, world, () => false);
+    throwFaults(conflictFaults(files.locks, locks, `${node.name} ${node.version}`));
+    writeLocks(next.files, { locks, others: next.others }, placeOf(context));
+  },
+
+  async "remove-node"({ flavor, name }, context) {
+    const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
+    const next = nextFiles(files, withoutNode(writtenRequirements(files, context), files.requirements, name, `layers/${requirementsPath(flavor)}`), context);
+    const locks = await relock(next.files, await context.world(next.files), () => false);
+    writeLocks(next.files, { locks, others: next.others }, placeOf(context));
+  },
+
+  async update({ flavor, names: typed }, context) {
+    const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
+    const names = new Set(typed.map((name) => requirementOf(name).name));
+    const fromNixpkgs = files.graph.flavors[flavor]?.packageSet === "nixpkgs";
+    throwFaults(unlockedFaults(names, files, fromNixpkgs));
+    const wanted = (name: string) => names.size === 0 || names.has(name);
+    const nixpkgs = fromNixpkgs && wanted("nixpkgs") ? await newerNixpkgs(readFileSync(join(layersOf(context.root), flakeLockPath), "utf8")) : undefined;
+    const nodes = new Set(nodesOf(files.requirements).map(({ name }) => name));
+    const outside = await inParallel(files.requirements.files, async (file) => ({ file, found: wanted(file.name) ? await updateOutside(file, nodes.has(file.name)) : { file } }));
+    const newer = outside.map(({ file, found }) => ("file" in found ? found.file : file));
+    const next = newer.every((file, at) => file === outside[at]?.file) ? { files, others: new Map<string, string>() } : nextFiles(files, { ...writtenRequirements(files, context), files: newer }, context);
+    const locked = (tree: string) => context.world(next.files, tree).then((world) => relock(next.files, world, wanted));
+    const outcome = nixpkgs === undefined
+      ? { locks: await locked(context.root), others: next.others }
+      : { locks: await withFlakeLock(context.root, nixpkgs.text, locked), others: new Map([...next.others, [flakeLockPath, nixpkgs.text]]), everywhere: [{ name: "nixpkgs", from: nixpkgs.from, to: nixpkgs.to }] };
+    writeLocks(next.files, outcome, placeOf(context));
     for (const { file, found } of outside) if ("stays" in found) context.print(`${file.name} ${file.version} stays: ${found.stays}`);
   },
 
@@ -96,15 +123,26 @@ export async function runCommand(command: Command, context: Context): Promise<vo
   await (commands[command.kind] as (command: Command, context: Context) => Promise<void>)(command, context);
 }
 
-/** The requirements file with newer files of its own. */
-function writtenFiles({ flavor, requirements }: FlavorFiles, root: string): ReadonlyMap<string, string> {
-  const path = join(layersOf(root), requirementsPath(flavor));
-  const written = JSON.parse(readFileSync(path, "utf8")) as RequirementsText;
-  return new Map([[path, formatRequirements({ ...written, files: requirements.files })]]);
+const placeOf = ({ root, print, style }: Context) => ({ layersDir: layersOf(root), print, style });
+
+function writtenRequirements({ flavor }: FlavorFiles, { root }: Context): RequirementsText {
+  return JSON.parse(readFileSync(join(layersOf(root), requirementsPath(flavor)), "utf8")) as RequirementsText;
 }
 
-function unlockedFaults(names: ReadonlySet<string>, { flavor, locks }: FlavorFiles): Fault[] {
-  const known = new Set(entriesIn(locks).map(({ name }) => name));
+/** The flavor as it is with these requirements, and the file that makes it so. */
+function nextFiles(files: FlavorFiles, requirements: RequirementsText, { root, graph }: Context): { readonly files: FlavorFiles; readonly others: ReadonlyMap<string, string> } {
+  const text = formatRequirements(requirements);
+  return { files: withRequirements(graph, layersOf(root), files, text), others: new Map([[requirementsPath(files.flavor), text]]) };
+}
+
+/** A node goes on top: what the layers below have is not changed for it. */
+function conflictFaults(before: Locks, after: Locks, node: string): Fault[] {
+  const below = (locks: Locks) => new Map([...locks].filter(([layer]) => layer !== nodesLayer));
+  return lockChanges(below(before), below(after)).map(({ name, from, to, layer }) => ({ code: "LOCK_NODE_CONFLICT", where: node, problem: `what it requires would change ${layer}`, found: `${name} ${to || "left out"}`, expected: `${name} ${from || "not there"}, as it is locked` }));
+}
+
+function unlockedFaults(names: ReadonlySet<string>, { flavor, locks }: FlavorFiles, fromNixpkgs: boolean): Fault[] {
+  const known = new Set([...entriesIn(locks).map(({ name }) => name), ...(fromNixpkgs ? ["nixpkgs"] : [])]);
   return [...names].filter((name) => !known.has(name)).map((name) => ({ code: "LOCK_UNKNOWN_NAME", where: `npm run lock -- update ${name}`, problem: `flavor ${flavor} locks no distribution of this name`, found: name, expected: "a name in one of its locks" }));
 }
 
@@ -123,14 +161,4 @@ function staleFaults({ flavor, locks }: FlavorFiles, now: Locks): Fault[] {
   const changes = lockChanges(locks, now).map(({ name, from, to, layer }): Fault => ({ code: "LOCK_STALE", where: `layers/${lockPath(flavor, layer)}: ${name}`, problem: "the requirements give something else than what is locked", found: from || "nothing", expected: to || "nothing", fix: `npm run lock -- --flavor ${flavor}` }));
   if (changes.length > 0) return changes;
   return changedLocks(locks, now).map((layer) => ({ code: "LOCK_STALE", where: `layers/${lockPath(flavor, layer)}`, problem: "the file is not written as the tool writes it, or lacks a size that the index states", fix: `npm run lock -- --flavor ${flavor}` }));
-}
-
-/** Writes the locks that changed, with other files, and says what that means. */
-function write({ flavor, graph, locks }: FlavorFiles, now: Locks, others: ReadonlyMap<string, string>, { root, print, style }: Context): void {
-  const changed = changedLocks(locks, now);
-  const texts = changed.map((layer) => [join(layersOf(root), lockPath(flavor, layer)), formatLockFile(now.get(layer) as LockFile)] as const);
-  writeFiles(new Map([...texts, ...others]));
-  const changes = lockChanges(locks, now);
-  if (changes.length > 0) print(table([["DISTRIBUTION", "OLD", "NEW", "LAYER"].map(style.bold), ...changes.map(({ name, from, to, layer }) => [name, from || "-", to || "-", layer])]));
-  print(changed.length === 0 ? `Nothing to do: the locks of ${flavor} are what its requirements give.` : `Written: ${changed.map((layer) => lockPath(flavor, layer)).join(", ")}\nRebuilt by the next \`pulumi up\`: ${rebuiltLayers(graph, flavor, changed).join(", ")}`);
 }

@@ -76,8 +76,9 @@ export const yankedFault = ({ name, version }: { readonly name: string; readonly
   fix: `npm run lock -- update ${name}`,
 });
 
-/** An outside file as an entry: without what only the resolver wants to know. */
-export function outsideEntry({ requires: _requires, ...entry }: OutsideFile): LockedFile {
+/** An outside file as an entry: without what only this tool wants to know. */
+export function outsideEntry(file: OutsideFile): LockedFile {
+  const { requires: _requires, without: _without, ...entry } = { without: [], ...file };
   return entry;
 }
 

@@ -29,6 +29,12 @@ export function readFlavorFiles(graph: LayerGraph, layersDir: string, flavor: st
   return files;
 }
 
+/** A flavor's files with other requirements, as text; throws one FaultError with what is wrong in it. */
+export function withRequirements(graph: LayerGraph, layersDir: string, files: FlavorFiles, text: string): FlavorFiles {
+  const requirements = parseRequirements(text, `layers/${requirementsPath(files.flavor)}`, lockedLayers(graph));
+  return { ...files, requirements, graph: ownGraph(graph, layersDir, files.flavor, requirements) };
+}
+
 /** The same, with the faults of locks beside those locks that can be read; throws only where there is nothing to lock from. */
 export function readFlavorFilesGently(graph: LayerGraph, layersDir: string, flavor: string): { readonly files: FlavorFiles; readonly faults: readonly Fault[] } {
   const path = join(layersDir, requirementsPath(flavor));
@@ -41,8 +47,7 @@ export function readFlavorFilesGently(graph: LayerGraph, layersDir: string, flav
   const faults: Fault[] = [];
   const requirements = gather(faults, () => parseRequirements(readFileSync(path, "utf8"), `layers/${requirementsPath(flavor)}`, lockedLayers(graph)));
   if (requirements === undefined) throw new FaultError(faults);
-  const wanted = new Set(Object.keys(requirements.layers).map((layer) => lockPath(flavor, layer)));
-  const own = flavorGraph(graph, flavor, (file) => wanted.has(file) || existsSync(join(layersDir, file)));
+  const own = ownGraph(graph, layersDir, flavor, requirements);
   const locks = lockedLayers(own).flatMap((layer) => {
     const file = lockPath(flavor, layer);
     if (!existsSync(join(layersDir, file))) return [];
@@ -50,6 +55,11 @@ export function readFlavorFilesGently(graph: LayerGraph, layersDir: string, flav
     return lock === undefined ? [] : [[layer, lock] as const];
   });
   return { files: { flavor, graph: own, requirements, locks: new Map(locks) }, faults };
+}
+
+function ownGraph(graph: LayerGraph, layersDir: string, flavor: string, requirements: Requirements): LayerGraph {
+  const wanted = new Set(Object.keys(requirements.layers).map((layer) => lockPath(flavor, layer)));
+  return flavorGraph(graph, flavor, (file) => wanted.has(file) || existsSync(join(layersDir, file)));
 }
 
 export const entriesIn = (locks: ReadonlyMap<string, LockFile>): LockedFile[] => [...locks.values()].flatMap(({ files }) => files);

@@ -11,7 +11,7 @@ export interface Refs {
 /** A commit, and the tag or branch that names it. */
 export interface Revision {
   readonly rev: string;
-  readonly ref?: string;
+  readonly ref?: string | undefined;
 }
 
 /** Never a question, neither by git nor by ssh. */

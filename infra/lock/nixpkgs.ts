@@ -1,4 +1,7 @@
 /** nixpkgs in layers/flake.lock: followed along the branch that flake.nix names, pinned by commit and NAR hash. */
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { FaultError } from "../faults.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -19,14 +22,27 @@ export interface NixpkgsUpdate {
 export const flakeLockPath = "flake.lock";
 const where = `layers/${flakeLockPath}`;
 
-/** Asks what the branch is now; throws where flake.lock has no nixpkgs, or it cannot be had. */
-export async function newerNixpkgs(text: string): Promise<NixpkgsUpdate> {
+/** What the branch is now; nothing where it is what is locked. Throws where flake.lock has no nixpkgs, or it cannot be had. */
+export async function newerNixpkgs(text: string): Promise<NixpkgsUpdate | undefined> {
   const lock = parse(text);
   const node = lock.nodes["nixpkgs"];
   if (node?.locked === undefined || node.original === undefined) throw new FaultError([{ code: "LOCK_FLAKE", where, problem: "flake.lock pins no nixpkgs", found: Object.keys(lock.nodes).join(", "), expected: "a node nixpkgs" }]);
   const locked = await metadata(reference(node.original));
+  if (locked["narHash"] === node.locked["narHash"] && locked["rev"] === node.locked["rev"]) return undefined;
   const nodes = { ...lock.nodes, nixpkgs: { ...node, locked } };
   return { text: `${JSON.stringify({ ...lock, nodes }, null, 2)}\n`, from: shown(node.locked), to: shown(locked) };
+}
+
+/** Calls `use` with a copy of layers/ that has this flake.lock: what the newer nixpkgs brings is asked before anything is written. */
+export async function withFlakeLock<T>(root: string, text: string, use: (tree: string) => Promise<T>): Promise<T> {
+  const tree = mkdtempSync(join(tmpdir(), "comfyui-lock-"));
+  try {
+    cpSync(join(root, "layers"), join(tree, "layers"), { recursive: true });
+    writeFileSync(join(tree, "layers", flakeLockPath), text);
+    return await use(tree);
+  } finally {
+    rmSync(tree, { recursive: true, force: true });
+  }
 }
 
 function parse(text: string): FlakeLock {

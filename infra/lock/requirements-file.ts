@@ -12,7 +12,8 @@ const requires = z.array(requirement);
 
 const outsideSchemas = {
   url: originSchemas.url.extend({ requires }),
-  git: originSchemas.git.extend({ requires }),
+  /** `without`: what a custom node's repository requires and `requires` leaves out, now and when it is updated. */
+  git: originSchemas.git.extend({ requires, without: z.array(name).optional() }),
   given: originSchemas.given.extend({ requires }),
 } as const;
 

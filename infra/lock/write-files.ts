@@ -1,12 +1,12 @@
-/** Writes files all or none: whole new files beside the old ones first, then only renames. */
+/** Writes files all or none: whole new files beside the old ones first, then only renames, and last what is taken away. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FaultError } from "../faults.ts";
 
 const suffix = ".new";
 
-/** Texts by path. Files that hold their text already are left alone; answers which were written. */
-export function writeFiles(texts: ReadonlyMap<string, string>): string[] {
+/** Texts by path. Files that hold their text already are left alone; answers which were written. `away`: paths to remove. */
+export function writeFiles(texts: ReadonlyMap<string, string>, away: readonly string[] = []): string[] {
   const changed = [...texts].filter(([path, text]) => !existsSync(path) || readFileSync(path, "utf8") !== text);
   try {
     for (const [path, text] of changed) writeWhole(`${path}${suffix}`, text);
@@ -15,6 +15,7 @@ export function writeFiles(texts: ReadonlyMap<string, string>): string[] {
     throw new FaultError([{ code: "LOCK_WRITE", where: (error as NodeJS.ErrnoException).path ?? dirname(changed[0]?.[0] ?? "."), problem: "the new files could not be written; every old one is as it was", found: (error as Error).message }]);
   }
   for (const [path] of changed) renameSync(`${path}${suffix}`, path);
+  for (const path of away) rmSync(path);
   return changed.map(([path]) => path);
 }
 

@@ -219,7 +219,7 @@ describe("update", () => {
     const result = await project.lock(["update", "kernel"]);
     assertDone(result);
     assert.equal(await project.git("diff", "--name-only"), `${project.path("layer5-perf")}\n`);
-    assert.match(result.stdout, /^DISTRIBUTION +OLD +NEW +LAYER\nkernel +1\.0 +1\.1 +layer5-perf\n/);
+    assert.match(result.stdout, /^NAME +OLD +NEW +LAYER\nkernel +1\.0 +1\.1 +layer5-perf\n/);
     const changed = [...fingerprints()].filter(([layer, fingerprint]) => old.get(layer) !== fingerprint).map(([layer]) => layer);
     assert.deepEqual(changed, ["layer2-wheels", "layer5-perf", "layer6-app"]);
     assert.match(result.stdout, new RegExp(`^Rebuilt by the next \`pulumi up\`: ${changed.join(", ")}$`, "m"));

@@ -63,7 +63,7 @@ test("newer versions in two layers: each group's patch is its own lock alone, an
   assert.equal(code, 0, stderr);
   const patch = made("layer5-perf.patch");
   assert.deepEqual([...patch.matchAll(/^diff --git a\/(\S+)/gm)].map(([, file]) => file), [LOCK]);
-  assert.match(made("layer5-perf.md"), /^#### Flavor sample\n\n```\nDISTRIBUTION +OLD +NEW +LAYER\nkernel +1\.0 +2\.0 +layer5-perf\n[^]*layer2-wheels, layer5-perf, layer6-app\n```\n$/);
+  assert.match(made("layer5-perf.md"), /^#### Flavor sample\n\n```\nNAME +OLD +NEW +LAYER\nkernel +1\.0 +2\.0 +layer5-perf\n[^]*layer2-wheels, layer5-perf, layer6-app\n```\n$/);
   await project.git("reset", "--quiet", "--hard");
   await project.git("apply", "--index", `${FOLDER}/layer5-perf.patch`);
   assert.deepEqual(project.locked()["layer5-perf"], ["kernel 2.0"]);

@@ -51,6 +51,11 @@ export class PackageIndex implements AsyncDisposable {
     return file;
   }
 
+  /** Offers a file that somebody else has made; `metadata` of a wheel. */
+  file(name: string, file: string, bytes: Buffer, metadata?: string): void {
+    this.#offer(name, { file, bytes, stated: true, yanked: false, ...(metadata !== undefined && { metadata }) });
+  }
+
   /** Offers a source archive that nobody opens. */
   source(name: string, version: string): string {
     const file = `${name.replaceAll("-", "_")}-${version}.tar.gz`;
