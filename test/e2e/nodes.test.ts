@@ -1,6 +1,6 @@
 /** Custom nodes from a repository to a container: pinned, previewed, built as an eighth layer, updated, taken out; and every refusal. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { protocol } from "../../infra/request.ts";
 import { Docker } from "../support/docker.ts";
@@ -11,7 +11,7 @@ import type { PackageIndex } from "../support/package-index.ts";
 import { freePort } from "../support/ports.ts";
 import type { Result } from "../support/process.ts";
 import { preview, up } from "../support/pulumi.ts";
-import { changedFiles } from "../support/pulumi-preview.ts";
+import { changedFiles } from "../../infra/preview/steps.ts";
 import { sampleIndex } from "../support/sample-index.ts";
 import type { Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
@@ -90,7 +90,7 @@ describe("a node's life", () => {
 
   test("the locks are right, and a second add-node changes nothing", async () => {
     assert.match(await locked("--check"), /are right/);
-    assert.match(await locked("add-node", node.url, "v1.0"), /^Written: flavors\/sample\/requirements\.json\nRebuilt by the next `pulumi up`: nothing$/m);
+    assert.match(await locked("add-node", node.url, "v1.0"), /^Nothing to do/);
   });
 
   test("up builds that layer alone and publishes it; the container has the node, with what it requires", async (t) => {
@@ -169,6 +169,8 @@ describe("refusals: nothing is written", () => {
     await locked("remove-node", "wants-more");
   });
 
+  test("LOCK_UNKNOWN_NAME: nixpkgs, in a flavor that takes nothing from it", () => assertFault(["LOCK_UNKNOWN_NAME"], ["update", "nixpkgs"], ["flavor sample locks no distribution of this name"]));
+
   test("LOCK_NODE_CLASH, LOCK_NODE_UNKNOWN: a name that is taken, and one that is not there", async () => {
     const taken = await gitRepository(sandbox, "pillow", { "__init__.py": "" }, ["v1"]);
     await assertFault(["LOCK_NODE_CLASH"], ["add-node", taken.url, "v1"], ["found:    pillow 13"]);
@@ -176,40 +178,65 @@ describe("refusals: nothing is written", () => {
   });
 });
 
-describe("nixpkgs", () => {
-  const FLAVOR = "layers/flavors/nix";
+describe("a flavor over nixpkgs, with a source from git", () => {
   const FLAKE = "layers/flake.lock";
+  let standIn: GitRepository;
+  let source: GitRepository;
 
-  /** A flavor over a stand-in for nixpkgs: a flake in a git repository, followed along its branch. */
-  async function useStandIn(url: string, type = "git"): Promise<void> {
-    const graph = JSON.parse(readFileSync(sandbox.host("layers/layers.json"), "utf8")) as { flavors: object; layers: { smoke: unknown }[] };
-    for (const layer of graph.layers) layer.smoke = [];
-    writeFileSync(sandbox.host("layers/layers.json"), JSON.stringify({ ...graph, flavors: { nix: { packageSet: "nixpkgs" } } }));
+  /** The stand-in for nixpkgs is a flake in a git repository, followed along its branch. */
+  function pinNixpkgs(url: string, type = "git"): void {
     const original = { type, url, ref: "main" };
     const locked = { ...original, rev: "0".repeat(40), narHash: `sha256-${"A".repeat(43)}=`, lastModified: 0 };
     writeFileSync(sandbox.host(FLAKE), JSON.stringify({ nodes: { nixpkgs: { locked, original }, root: { inputs: { nixpkgs: "nixpkgs" } } }, root: "root", version: 7 }, null, 2));
-    await sandbox.bash(`mkdir -p ${FLAVOR} layers/locks/nix && echo '{"python": "3.14", "systems": {"x86_64-linux": "manylinux_2_28"}, "layers": {}}' > ${FLAVOR}/requirements.json && node infra/lock.ts --flavor nix`, { env: indexes() });
   }
 
-  test("update nixpkgs pins the branch's head, as Nix itself would, and names all layers", async () => {
-    const standIn = await gitRepository(sandbox, "nixpkgs", { "flake.nix": "{ outputs = _: { }; }\n" });
-    await useStandIn(standIn.url);
-    const said = await locked("update", "nixpkgs", "--flavor", "nix");
-    assert.match(said, new RegExp(`^nixpkgs +000000000000 \\(1970-01-01\\) +${standIn.rev.slice(0, 12)} \\(\\d{4}-\\d\\d-\\d\\d\\) +all$`, "m"));
-    assert.match(said, /^Rebuilt by the next `pulumi up`: layer0-base, layer1-python, layer2-wheels, .*, layer6-app$/m);
-    const { nodes } = JSON.parse(readFileSync(sandbox.host(FLAKE), "utf8")) as { nodes: { nixpkgs: { locked: Record<string, unknown> } } };
-    assert.deepEqual([nodes.nixpkgs.locked["rev"], nodes.nixpkgs.locked["narHash"]], [standIn.rev, standIn.hash]);
-    assert.match(await locked("update", "--flavor", "nix"), /Nothing to do/);
+  before(async () => {
+    standIn = await gitRepository(sandbox, "nixpkgs", { "flake.nix": "{ outputs = _: { }; }\n" });
+    source = await gitRepository(sandbox, "a-source", { "setup.py": "" }, ["v1.0"]);
+    const graph = JSON.parse(readFileSync(sandbox.host("layers/layers.json"), "utf8")) as { layers: object[] };
+    const layers = graph.layers.map((layer) => ({ ...layer, smoke: [] }));
+    writeFileSync(sandbox.host("layers/layers.json"), JSON.stringify({ ...graph, layers, flavors: { nix: { packageSet: "nixpkgs" } } }));
+    const pinned = { git: source.url, rev: source.rev, ref: "v1.0", name: "a-source", version: "1.0", file: `a-source-1.0-${source.rev.slice(0, 12)}`, hash: source.hash, requires: [] };
+    const given = { given: true, name: "a-file", version: "1.0", file: "a_file-1.0.tar.gz", hash: `sha256-${"A".repeat(43)}=`, requires: [] };
+    const requirements = { python: "3.14", systems: { "x86_64-linux": "manylinux_2_28" }, layers: { "layer4-deps": ["a-file", "a-source"] }, files: [given, pinned] };
+    mkdirSync(sandbox.host("layers/flavors/nix"));
+    writeFileSync(sandbox.host("layers/flavors/nix/requirements.json"), JSON.stringify(requirements));
+    pinNixpkgs(standIn.url);
+    await locked("--flavor", "nix");
   });
 
-  test("LOCK_FLAKE: nixpkgs cannot be had, or comes from where nothing newer is; LOCK_UNKNOWN_NAME: a flavor without it", async () => {
-    for (const [url, type, says] of [["file:///never/there", "git", "git+file:///never/there?ref=main cannot be read"], ["file:///x", "path", "found:    path"]] as const) {
-      await useStandIn(url, type);
+  test("update nixpkgs pins the branch's head, as Nix itself would, and names all layers", async () => {
+    const said = await locked("update", "nixpkgs", "--flavor", "nix");
+    assert.match(said, new RegExp(`^nixpkgs +000000000000 \\(1970-01-01\\) +${standIn.rev.slice(0, 12)} \\(\\d{4}-\\d\\d-\\d\\d\\) +all$`, "m"));
+    assert.match(said, /^Written: flake\.lock\nRebuilt by the next `pulumi up`: layer0-base, layer1-python, layer2-wheels, .*, layer6-app$/m);
+    const { nodes } = JSON.parse(readFileSync(sandbox.host(FLAKE), "utf8")) as { nodes: { nixpkgs: { locked: Record<string, unknown> } } };
+    assert.deepEqual([nodes.nixpkgs.locked["rev"], nodes.nixpkgs.locked["narHash"]], [standIn.rev, standIn.hash]);
+  });
+
+  test("update without a name: nothing newer, and what stays because nobody can tell; then the tag that follows", async () => {
+    assert.match(await locked("update", "--flavor", "nix"), /^Nothing to do.*\na-file 1\.0 stays: given by hand\n$/);
+    const newer = await gitRepository(sandbox, "a-source", { "setup.py": "import x\n" }, ["v1.1"]);
+    assert.match(await locked("update", "a-source", "--flavor", "nix"), /^a-source +1\.0 +1\.1 +layer4-deps\nWritten: .*\nRebuilt by the next `pulumi up`: layer2-wheels, layer4-deps, layer6-app$/m);
+    const { files } = JSON.parse(readFileSync(sandbox.host("layers/locks/nix/layer4-deps.lock.json"), "utf8")) as { files: object[] };
+    assert.deepEqual(files[1], { git: newer.url, rev: newer.rev, ref: "v1.1", name: "a-source", version: "1.1", file: `a-source-1.1-${newer.rev.slice(0, 12)}`, hash: newer.hash });
+  });
+
+  test("LOCK_GIT_REV: the tag that is followed is gone", async () => {
+    await sandbox.bash(`git -C '${source.folder}' tag --delete v1.0 v1.1`);
+    const { code, stderr } = await lock("update", "a-source", "--flavor", "nix");
+    assert.equal(code, 1);
+    assert.match(stderr, /^error\[LOCK_GIT_REV\]: .*no longer has the tag or branch of a-source\n {2}found: {4}v1\.1$/m);
+  });
+
+  for (const [url, type, says] of [["file:///never/there", "git", "git+file:///never/there?ref=main cannot be read"], ["file:///x", "path", "found:    path"]] as const) {
+    test(`LOCK_FLAKE: ${says}; flake.lock is as it was`, async () => {
+      pinNixpkgs(url, type);
+      const before = readFileSync(sandbox.host(FLAKE), "utf8");
       const { code, stderr } = await lock("update", "nixpkgs", "--flavor", "nix");
       assert.equal(code, 1);
-      assert.ok(stderr.startsWith("asking") || stderr.includes("error[LOCK_FLAKE]: layers/flake.lock: "), stderr);
+      assert.match(stderr, /^error\[LOCK_FLAKE\]: layers\/flake\.lock: /m);
       assert.ok(stderr.includes(says), stderr);
-    }
-    rmSync(sandbox.host(FLAKE));
-  });
+      assert.equal(readFileSync(sandbox.host(FLAKE), "utf8"), before);
+    });
+  }
 });
