@@ -14,8 +14,10 @@ import { styleFor } from "./table.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
+const progress = progressOn(process.stderr);
+
 const world: Context["world"] = async (files, tree = root) => {
-  const [index, progress] = [await indexUrl(), progressOn(process.stderr)];
+  const index = await indexUrl();
   const settings = { index, cache: join(root, ".local/uv-cache") };
   return {
     resolver: (question) => resolveWithUv(question, settings, `layers/${requirementsPath(files.flavor)}`),
@@ -27,7 +29,7 @@ const world: Context["world"] = async (files, tree = root) => {
 
 try {
   const command = parseArguments(process.argv.slice(2));
-  await runCommand(command, { root, graph: readLayerGraph(join(root, "layers")), world, print: (text) => console.log(text), style: styleFor(process.stdout, process.env) });
+  await runCommand(command, { root, graph: readLayerGraph(join(root, "layers")), world, progress, print: (text) => console.log(text), style: styleFor(process.stdout, process.env) });
 } catch (error) {
   if (!(error instanceof FaultError)) throw error;
   console.error(error.message);

@@ -26,12 +26,11 @@ tree_of() (
 )
 
 # git_tree URL COMMIT FOLDER LOG: false, with git's words in the log, where it cannot be had. What layers/lib/files.nix takes
-# from GitHub is GitHub's own archive.
+# from GitHub is GitHub's own archive. The repository stays in FOLDER.git.
 git_tree() {
   local url=$1 commit=$2 folder=$3 log=$4 archive=no
   case $url in https://github.com/*) archive=yes ;; esac
   mkdir -p -- "$folder"
   fetch_commit "$url" "$commit" "$folder.git" > "$log" 2>&1 || return 1
-  tree_of "$commit" "$folder.git" "$folder" "$archive" >> "$log" 2>&1 || return 1
-  rm -rf -- "$folder.git"
+  tree_of "$commit" "$folder.git" "$folder" "$archive" >> "$log" 2>&1
 }

@@ -68,6 +68,7 @@ git_revisions() { # LOCK...
     say "fetching $url at ${rev:0:12}"
     git_tree "$url" "$rev" "$work/trees/$file" "$work/git.log" ||
       fail PREFETCH_DOWNLOAD "git could not fetch ${rev:0:12} of $url: $(tail -n 2 "$work/git.log" | tr '\n' ' ')" "$again" "$url"
+    rm -rf -- "$work/trees/$file.git"
     found=$(nix hash path "$work/trees/$file")
     [ "$found" = "$hash" ] || fail PREFETCH_HASH "the files of $url at ${rev:0:12} are not the locked ones" "$again" "$found" "$hash"
     bytes=$((bytes + $(du -sb "$work/trees/$file" | cut -f 1)))

@@ -19,6 +19,7 @@ import { flakeLockPath, newerNixpkgs, withFlakeLock } from "./nixpkgs.ts";
 import { nodesLayer, nodesOf, withNode, withoutNode } from "./nodes.ts";
 import { updateOutside } from "./outside-updates.ts";
 import { askRevision, pinNode } from "./pin-node.ts";
+import type { Progress } from "./progress.ts";
 import { relock, type World } from "./relock.ts";
 import { requirementOf } from "./requirement.ts";
 import { formatRequirements, type RequirementsText } from "./requirements-file.ts";
@@ -30,6 +31,7 @@ export interface Context {
   readonly graph: LayerGraph;
   /** Asks nothing before it is called. `tree`: where layers/ is, of which Nix is asked; default: `root`. */
   readonly world: (files: FlavorFiles, tree?: string) => Promise<World>;
+  readonly progress: Progress;
   /** Writes a line for the user. */
   readonly print: (text: string) => void;
   readonly style: Style;
@@ -61,11 +63,10 @@ export const commands: Commands = {
   async "add-node"({ flavor, url, rev, without }, context) {
     const repository = repositoryOf(url);
     const files = readFlavorFiles(context.graph, layersOf(context.root), flavor);
-    const world = await context.world(files);
-    world.progress.say(`fetching ${repository.git} at ${rev}`);
+    context.progress.say(`fetching ${repository.git} at ${rev}`);
     const node = await pinNode(repository, await askRevision(repository.git, rev), without);
     const next = nextFiles(files, withNode(writtenRequirements(files, context), files.requirements, node, entriesIn(files.locks), `layers/${requirementsPath(flavor)}`), context);
-    const locks = await relock(next.files, world, () => false);
+    const locks = await relock(next.files, await context.world(next.files), () => false);
     throwFaults(conflictFaults(files.locks, locks, `${node.name} ${node.version}`));
     writeLocks(next.files, { locks, others: next.others }, placeOf(context));
   },
@@ -83,9 +84,9 @@ export const commands: Commands = {
     const fromNixpkgs = files.graph.flavors[flavor]?.packageSet === "nixpkgs";
     throwFaults(unlockedFaults(names, files, fromNixpkgs));
     const wanted = (name: string) => names.size === 0 || names.has(name);
-    const nixpkgs = fromNixpkgs && wanted("nixpkgs") ? await newerNixpkgs(readFileSync(join(layersOf(context.root), flakeLockPath), "utf8")) : undefined;
+    const nixpkgs = fromNixpkgs && wanted("nixpkgs") ? await newerNixpkgs(readFileSync(join(layersOf(context.root), flakeLockPath), "utf8"), context.progress.say) : undefined;
     const nodes = new Set(nodesOf(files.requirements).map(({ name }) => name));
-    const outside = await inParallel(files.requirements.files, async (file) => ({ file, found: wanted(file.name) ? await updateOutside(file, nodes.has(file.name)) : { file } }));
+    const outside = await inParallel(files.requirements.files, async (file) => ({ file, found: wanted(file.name) ? await updateOutside(file, { isNode: nodes.has(file.name), say: context.progress.say }) : { file } }));
     const newer = outside.map(({ file, found }) => ("file" in found ? found.file : file));
     const next = newer.every((file, at) => file === outside[at]?.file) ? { files, others: new Map<string, string>() } : nextFiles(files, { ...writtenRequirements(files, context), files: newer }, context);
     const locked = (tree: string) => context.world(next.files, tree).then((world) => relock(next.files, world, wanted));

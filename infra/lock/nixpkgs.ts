@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FaultError } from "../faults.ts";
-import { runProgram } from "./run-program.ts";
+import { checkedOut } from "./git-checkout.ts";
+import { remoteRefs, revisionOf } from "./git-remote.ts";
 
 type Reference = Readonly<Record<string, string | number | boolean>>;
 
@@ -22,13 +23,21 @@ export interface NixpkgsUpdate {
 export const flakeLockPath = "flake.lock";
 const where = `layers/${flakeLockPath}`;
 
-/** What the branch is now; nothing where it is what is locked. Throws where flake.lock has no nixpkgs, or it cannot be had. */
-export async function newerNixpkgs(text: string): Promise<NixpkgsUpdate | undefined> {
+/** What the branch is now; nothing where it is what is locked. Throws where flake.lock has no nixpkgs of GitHub, or it cannot be had. */
+export async function newerNixpkgs(text: string, say: (text: string) => void): Promise<NixpkgsUpdate | undefined> {
   const lock = parse(text);
   const node = lock.nodes["nixpkgs"];
-  if (node?.locked === undefined || node.original === undefined) throw new FaultError([{ code: "LOCK_FLAKE", where, problem: "flake.lock pins no nixpkgs", found: Object.keys(lock.nodes).join(", "), expected: "a node nixpkgs" }]);
-  const locked = await metadata(reference(node.original));
-  if (locked["narHash"] === node.locked["narHash"] && locked["rev"] === node.locked["rev"]) return undefined;
+  const { type, owner, repo, ref } = node?.original ?? {};
+  if (node?.locked === undefined || type !== "github" || ref === undefined) {
+    throw new FaultError([{ code: "LOCK_FLAKE", where, problem: "flake.lock pins no nixpkgs that follows a branch at GitHub", found: JSON.stringify(node?.original ?? Object.keys(lock.nodes)), expected: '{"type": "github", "owner": …, "repo": …, "ref": …}' }]);
+  }
+  const git = `https://github.com/${owner}/${repo}`;
+  say(`asking ${git} what ${ref} is`);
+  const { rev } = revisionOf(await remoteRefs(git), String(ref), git);
+  if (rev === node.locked["rev"]) return undefined;
+  say(`fetching ${git} at ${rev.slice(0, 12)}`);
+  // The fields that Nix has for GitHub: the hash is that of the archive's tree, the time that of the commit.
+  const locked = await checkedOut(git, rev, ({ hash, committed }) => ({ ...node.locked, lastModified: committed, narHash: hash, rev }));
   const nodes = { ...lock.nodes, nixpkgs: { ...node, locked } };
   return { text: `${JSON.stringify({ ...lock, nodes }, null, 2)}\n`, from: shown(node.locked), to: shown(locked) };
 }
@@ -51,21 +60,6 @@ function parse(text: string): FlakeLock {
   } catch (error) {
     throw new FaultError([{ code: "LOCK_FLAKE", where, problem: "the file is not JSON", found: (error as Error).message, fix: `git restore ${where}` }]);
   }
-}
-
-/** A flake reference as Nix takes it on a command line. */
-function reference({ type, owner, repo, url, ref }: Reference): string {
-  if (type === "github") return `github:${owner}/${repo}${ref === undefined ? "" : `/${ref}`}`;
-  if (type === "git") return `git+${url}${ref === undefined ? "" : `?ref=${ref}`}`;
-  throw new FaultError([{ code: "LOCK_FLAKE", where, problem: "nixpkgs comes from where nothing newer can be asked for", found: String(type), expected: "github or git" }]);
-}
-
-async function metadata(flake: string): Promise<Reference> {
-  const { code, stdout, stderr } = await runProgram("nix", ["--extra-experimental-features", "nix-command flakes", "flake", "metadata", "--json", "--refresh", "--no-write-lock-file", flake]);
-  if (code !== 0) throw new FaultError([{ code: "LOCK_FLAKE", where, problem: `${flake} cannot be read`, found: stderr.trim().split("\n").slice(-3).join(" ") }]);
-  const { locked } = JSON.parse(stdout) as { locked: Reference };
-  // What Nix notes for itself is no part of a lock file.
-  return Object.fromEntries(Object.entries(locked).filter(([key]) => !key.startsWith("__")).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 const shown = ({ rev, lastModified }: Reference): string => `${String(rev).slice(0, 12)} (${new Date(Number(lastModified) * 1000).toISOString().slice(0, 10)})`;

@@ -21,7 +21,8 @@ export function versionOf({ rev, ref = "" }: Revision): string {
 /** The name of the checkout in the store. */
 export const storeName = ({ folder }: Repository, { rev }: Revision): string => `${folder}-${rev.slice(0, 12)}`;
 
-export interface Checkout {
+/** What a checkout of a node says. */
+export interface NodeFacts {
   readonly hash: string;
   /** Files at its top. */
   readonly files: readonly string[];
@@ -29,7 +30,7 @@ export interface Checkout {
 }
 
 /** A node's entry; throws with all that keeps the repository from being one. */
-export function nodeEntry(repository: Repository, revision: Revision, { hash, files, requirements }: Checkout, without: readonly string[]): GitFile {
+export function nodeEntry(repository: Repository, revision: Revision, { hash, files, requirements }: NodeFacts, without: readonly string[]): GitFile {
   const where = `${repository.git} at ${revision.rev.slice(0, 12)}`;
   const faults: Fault[] = [
     ...(files.includes("__init__.py") ? [] : [{ code: "LOCK_NODE_SHAPE" as const, where, problem: "the repository is no custom node", found: files.slice(0, 8).join(", ") || "no files", expected: "an __init__.py at its top" }]),

@@ -1,6 +1,6 @@
 /** Custom nodes from a repository to a container: pinned, previewed, built as an eighth layer, updated, taken out; and every refusal. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { protocol } from "../../infra/request.ts";
 import { Docker } from "../support/docker.ts";
@@ -44,7 +44,10 @@ before(async () => {
   index = await sampleIndex(sandbox);
   index.wheel({ name: "helper-of-nodes", version: "1.0", requires: ["numpy>=1"] });
   index.wheel({ name: "attrs", version: "99.0" });
-  node = await gitRepository(sandbox, "ComfyUI-Greeting", { "__init__.py": nodeCode("hello"), "requirements.txt": "helper_of_nodes>=1 # says hello\nPillow\n" }, ["v1.0"]);
+  const folder = sandbox.host(`${sandbox.at}/tmp/repositories/ComfyUI-Greeting`);
+  mkdirSync(folder, { recursive: true });
+  symlinkSync("__init__.py", `${folder}/link.py`);
+  node = await gitRepository(sandbox, "ComfyUI-Greeting", { "__init__.py": nodeCode("hello"), "web/run.sh": "", "requirements.txt": "helper_of_nodes>=1 # says hello\nPillow\n" }, ["v1.0"]);
   clean = readFileSync(sandbox.host(REQUIREMENTS), "utf8");
   locks = (await sandbox.bash("cat layers/locks/sample/*")).stdout;
 });
@@ -94,7 +97,7 @@ describe("a node's life", () => {
   });
 
   test("up builds that layer alone and publishes it; the container has the node, with what it requires", async (t) => {
-    assert.deepEqual(await prefetch().then(({ downloaded }) => downloaded), 1, "the node itself was put into the store when it was pinned");
+    assert.equal((await prefetch()).downloaded, 2, "the node, and what it requires");
     assert.deepEqual((await up(sandbox)).ran, [LAYER, PUBLISH]);
     await using docker = await Docker.start();
     const { stdout } = await sandbox.run("nix", ["run", "path:./layers#load"], { env: docker.env });
@@ -116,6 +119,7 @@ describe("a node's life", () => {
     assert.match(await locked("update", "comfyui-greeting"), /^comfyui-greeting +1\.0 +1\.1 +layer7-nodes$/m);
     const { rows } = await preview(sandbox);
     assert.deepEqual([[...rows.keys()].sort(), changedFiles(rows.get(LAYER))], [[LAYER, PUBLISH], ["locks/sample/layer7-nodes.lock.json"]]);
+    await prefetch();
     assert.deepEqual((await up(sandbox)).ran, [LAYER, PUBLISH]);
     assert.match(await locked("update", "comfyui-greeting"), /Nothing to do/);
   });
@@ -183,15 +187,18 @@ describe("a flavor over nixpkgs, with a source from git", () => {
   let standIn: GitRepository;
   let source: GitRepository;
 
-  /** The stand-in for nixpkgs is a flake in a git repository, followed along its branch. */
-  function pinNixpkgs(url: string, type = "git"): void {
-    const original = { type, url, ref: "main" };
-    const locked = { ...original, rev: "0".repeat(40), narHash: `sha256-${"A".repeat(43)}=`, lastModified: 0 };
+  const GITHUB = { owner: "NixOS", ref: "main", repo: "nixpkgs", type: "github" };
+
+  function pinNixpkgs(original: Readonly<Record<string, string>>): void {
+    const { ref: _, ...rest } = original;
+    const locked = { lastModified: 0, narHash: `sha256-${"A".repeat(43)}=`, ...rest, rev: "0".repeat(40) };
     writeFileSync(sandbox.host(FLAKE), JSON.stringify({ nodes: { nixpkgs: { locked, original }, root: { inputs: { nixpkgs: "nixpkgs" } } }, root: "root", version: 7 }, null, 2));
   }
 
   before(async () => {
-    standIn = await gitRepository(sandbox, "nixpkgs", { "flake.nix": "{ outputs = _: { }; }\n" });
+    // In GitHub's place: git itself goes elsewhere for this address.
+    standIn = await gitRepository(sandbox, "nixpkgs", { "flake.nix": "{ outputs = _: { }; }\n", "pkgs/default.nix": "{ }\n" });
+    await sandbox.bash(`git config --global url.'${standIn.url}'.insteadOf https://github.com/NixOS/nixpkgs`);
     source = await gitRepository(sandbox, "a-source", { "setup.py": "" }, ["v1.0"]);
     const graph = JSON.parse(readFileSync(sandbox.host("layers/layers.json"), "utf8")) as { layers: object[] };
     const layers = graph.layers.map((layer) => ({ ...layer, smoke: [] }));
@@ -201,16 +208,18 @@ describe("a flavor over nixpkgs, with a source from git", () => {
     const requirements = { python: "3.14", systems: { "x86_64-linux": "manylinux_2_28" }, layers: { "layer4-deps": ["a-file", "a-source"] }, files: [given, pinned] };
     mkdirSync(sandbox.host("layers/flavors/nix"));
     writeFileSync(sandbox.host("layers/flavors/nix/requirements.json"), JSON.stringify(requirements));
-    pinNixpkgs(standIn.url);
+    pinNixpkgs(GITHUB);
     await locked("--flavor", "nix");
   });
 
-  test("update nixpkgs pins the branch's head, as Nix itself would, and names all layers", async () => {
+  test("update nixpkgs pins the branch's head, by the hash that Nix has for it, and names all layers", async () => {
     const said = await locked("update", "nixpkgs", "--flavor", "nix");
     assert.match(said, new RegExp(`^nixpkgs +000000000000 \\(1970-01-01\\) +${standIn.rev.slice(0, 12)} \\(\\d{4}-\\d\\d-\\d\\d\\) +all$`, "m"));
     assert.match(said, /^Written: flake\.lock\nRebuilt by the next `pulumi up`: layer0-base, layer1-python, layer2-wheels, .*, layer6-app$/m);
-    const { nodes } = JSON.parse(readFileSync(sandbox.host(FLAKE), "utf8")) as { nodes: { nixpkgs: { locked: Record<string, unknown> } } };
-    assert.deepEqual([nodes.nixpkgs.locked["rev"], nodes.nixpkgs.locked["narHash"]], [standIn.rev, standIn.hash]);
+    const { nodes } = JSON.parse(readFileSync(sandbox.host(FLAKE), "utf8")) as { nodes: { nixpkgs: { locked: object; original: object } } };
+    const { stdout } = await sandbox.run("git", ["-C", standIn.folder, "show", "--no-patch", "--format=%ct", standIn.rev]);
+    const { ref: _, ...rest } = GITHUB;
+    assert.deepEqual(nodes.nixpkgs, { locked: { lastModified: Number(stdout), narHash: standIn.hash, ...rest, rev: standIn.rev }, original: GITHUB });
   });
 
   test("update without a name: nothing newer, and what stays because nobody can tell; then the tag that follows", async () => {
@@ -228,13 +237,19 @@ describe("a flavor over nixpkgs, with a source from git", () => {
     assert.match(stderr, /^error\[LOCK_GIT_REV\]: .*no longer has the tag or branch of a-source\n {2}found: {4}v1\.1$/m);
   });
 
-  for (const [url, type, says] of [["file:///never/there", "git", "git+file:///never/there?ref=main cannot be read"], ["file:///x", "path", "found:    path"]] as const) {
-    test(`LOCK_FLAKE: ${says}; flake.lock is as it was`, async () => {
-      pinNixpkgs(url, type);
+  const flakes: [string, Readonly<Record<string, string>>, string][] = [
+    ["LOCK_FLAKE", { type: "path", path: "/x" }, 'found:    {"type":"path","path":"/x"}'],
+    ["LOCK_GIT_FETCH", { ...GITHUB, owner: "never" }, "error[LOCK_GIT_FETCH]: https://github.com/never/nixpkgs: the repository cannot be asked"],
+    ["LOCK_GIT_REV", { ...GITHUB, ref: "nixos-never" }, "found:    nixos-never"],
+  ];
+  for (const [code, original, says] of flakes) {
+    test(`${code}: nixpkgs cannot be followed; flake.lock is as it was`, async () => {
+      pinNixpkgs(original);
+      await sandbox.bash("git config --global --replace-all url.file:///never/there.insteadOf https://github.com/never");
       const before = readFileSync(sandbox.host(FLAKE), "utf8");
-      const { code, stderr } = await lock("update", "nixpkgs", "--flavor", "nix");
-      assert.equal(code, 1);
-      assert.match(stderr, /^error\[LOCK_FLAKE\]: layers\/flake\.lock: /m);
+      const { code: exit, stderr } = await lock("update", "nixpkgs", "--flavor", "nix");
+      assert.equal(exit, 1);
+      assert.deepEqual([...stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found), [code], stderr);
       assert.ok(stderr.includes(says), stderr);
       assert.equal(readFileSync(sandbox.host(FLAKE), "utf8"), before);
     });

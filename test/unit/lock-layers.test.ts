@@ -71,7 +71,7 @@ test("command lines", () => {
 });
 
 const bad: FaultRow<readonly string[]>[] = [
-  { code: "LOCK_USAGE", input: ["remove", "a"], where: "npm run lock", says: ["found:    remove", "expected: add or update"] },
+  { code: "LOCK_USAGE", input: ["remove", "a"], where: "npm run lock", says: ["found:    remove", "expected: add or add-node or remove-node or update"] },
   { code: "LOCK_USAGE", input: ["add"], where: "npm run lock", says: ["add wants one package"] },
   { code: "LOCK_USAGE", input: ["add", "a", "b"], where: "npm run lock", says: ["found:    a b"] },
   { code: "LOCK_USAGE", input: ["add", "a @ https://example.org/a.whl"], where: "npm run lock", says: ["this is no requirement"] },
