@@ -24,7 +24,7 @@ const layerSchema = z.strictObject({
 const flavorSchema = z.strictObject({
   /** Folder in layers/package-sets/: where programs, libraries and Python come from. */
   packageSet: z.string().regex(/^[a-z][a-z0-9-]*$/, "a lower-case name"),
-  /** Longest tar, in bytes before compression, that becomes one blob; a larger layer becomes several. Default: no limit. */
+  /** Longest tar, in bytes before compression, that becomes one blob; a larger layer becomes several, by the rule of lib/pack_blob/split.py. A file that is longer by itself has a blob of its own. Default: no limit. */
   blobLimit: z.number().int().min(1_000_000).optional(),
   /** Where PyTorch comes from: the locked wheels, or the package set's own build of it (`packageSet` nixpkgs only). Default: wheels. */
   torch: z.enum(["wheels", "nixpkgs"]).optional(),

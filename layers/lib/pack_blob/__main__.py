@@ -25,9 +25,9 @@ def cores() -> int:
 
 
 def write_blobs(attr: str, parts: list[Part], form: Format, out: Path) -> list[dict]:
-    """Several at a time. Tar and digests of one keep no more than three threads busy, and six in all have 200 MB of memory."""
-    streams = min(len(parts), form.streams, max(1, cores() // 2))
-    threads = min(3, max(1, min(6, cores()) // streams))
+    """Several at a time. A tar that is read and hashed keeps at most three threads busy; six in all take less than 200 MB."""
+    streams = min(len(parts), form.streams, cores())
+    threads = 3 if streams == 1 else 2
 
     def write(number: int, part: Part) -> dict:
         file = f"layer-{number}.{form.suffix}"
