@@ -78,7 +78,7 @@ test("without its file the optional layer is nowhere; the layers below it and th
 });
 
 test("the executable bit of a file is seen by both", async () => {
-  const path = "layer6-app/comfyui.sh";
+  const path = "layer6-app/runtime/comfyui.sh";
   const { outcomes } = await observe(copy, baseline, {
     kind: "chmod",
     text: `chmod +x ${path}`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ImageAnswer, LayerAnswer } from "../../infra/answers.ts";
-import { nothingDone, readEvents } from "../../infra/quickstart/events.ts";
+import { configOf, nothingDone, readEvents } from "../../infra/quickstart/events.ts";
 import { runCommand, shellWord } from "../../infra/quickstart/run-command.ts";
 import { runnable } from "../../infra/snippets/runnable.ts";
 import { happened, layerTable, summaryText } from "../../infra/quickstart/summary.ts";
@@ -103,6 +103,8 @@ test("the events' last word counts; a resource that only began is not done", () 
 
 test("nothing done: every resource the same", () => {
   assert.equal(nothingDone(readEvents(event("resOutputsEvent", "same", "a"))), true);
+  assert.deepEqual(configOf(['{"sequence":0,"preludeEvent":{"config":{"comfyui:flavor":"{}"}}}', event("resOutputsEvent", "same", "a")].join("\n")), { "comfyui:flavor": "{}" });
+  assert.deepEqual(configOf(""), {});
   assert.equal(nothingDone(readEvents([event("resOutputsEvent", "same", "a"), event("resOutputsEvent", "update", "b")].join("\n"))), false);
 });
 
