@@ -1,6 +1,6 @@
 /** Flavor cu130, on nixpkgs: the real code and locks, evaluated against a stand-in, since nixpkgs cannot be had here. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
@@ -8,6 +8,7 @@ import { lockedLayers } from "../../infra/lock/assignment.ts";
 import { type LockedFile, parseLockFile, type System } from "../../infra/lock/lock-file.ts";
 import { parseRequirements } from "../../infra/lock/requirements-file.ts";
 import { CHECKOUT } from "../support/checkout.ts";
+import { addNodesLock, nodesLock } from "../support/layer-edits.ts";
 import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
 import { knownAttributes, StandIn } from "../support/stand-in.ts";
 
@@ -65,6 +66,19 @@ async function edited<T>(path: string, change: (text: string) => string, run: ()
     writeFileSync(file, text);
   }
 }
+
+test("with a pinned node there is an eighth layer, and the others are as they were", async () => {
+  addNodesLock(standIn.copy.folder, "cu130");
+  try {
+    const { "layer7-nodes": nodes, comfyui, ...others } = (await standIn.evaluate<Layers>("x86_64-linux", DESCRIBE)).value;
+    const { comfyui: image, ...before } = layers.get("x86_64-linux") as Layers;
+    assert.deepEqual(others, before);
+    assert.ok(nodes !== undefined && comfyui?.contents !== image?.contents);
+    assert.deepEqual(nodes.distributions, { "some-package": { version: "1", locked: true } });
+  } finally {
+    rmSync(join(standIn.copy.folder, nodesLock("cu130")));
+  }
+});
 
 for (const system of SYSTEMS) {
   test(`${system}: all seven layers and the image have derivations`, () => {

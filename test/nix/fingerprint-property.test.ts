@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { LayersCopy } from "../support/derivations.ts";
 import { applyEdit, listEntries } from "../support/edits.ts";
 import { type Baseline, makeBaseline, observe, type Observation, table, violations } from "../support/fingerprint-check.ts";
-import { addNodesLock, breakingEdits, fileEdits, graphEdits, type LayerEdit, lockEdits, NODES_LOCK, relockEdit } from "../support/layer-edits.ts";
+import { addNodesLock, breakingEdits, fileEdits, graphEdits, type LayerEdit, lockEdits, nodesLock, relockEdit } from "../support/layer-edits.ts";
 import { testSeed } from "../support/random.ts";
 import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
 
@@ -33,13 +33,15 @@ function planned(seed: string): LayerEdit[] {
   ];
 }
 
+const NODES_LOCK = nodesLock("sample");
+
 /** Takes the optional layer away. */
 const removeNodes = (): LayerEdit => ({ kind: "optional", text: `delete ${NODES_LOCK}`, paths: [NODES_LOCK], apply: (layers) => applyEdit(layers, { kind: "delete", path: NODES_LOCK }) });
 
 /** Of a flavor with all layers that it may have. */
 async function layersCopy(name: string): Promise<LayersCopy> {
   const made = await LayersCopy.create(sandbox, name);
-  addNodesLock(made.folder);
+  addNodesLock(made.folder, "sample");
   return made;
 }
 

@@ -115,15 +115,15 @@ export function relockEdit(): LayerEdit {
 }
 
 /** The lock of the layer that a flavor need not have, with a node and a package that it requires. */
-export const NODES_LOCK = "locks/sample/layer7-nodes.lock.json";
+export const nodesLock = (flavor: string): string => `locks/${flavor}/layer7-nodes.lock.json`;
 
-export function addNodesLock(layers: string): void {
+export function addNodesLock(layers: string, flavor: string): void {
   const hash = (digit: string) => `sha256-${digit.repeat(43)}=`;
   const files = [
-    { git: "https://localhost/owner/Some-Node.git", rev: "0".repeat(40), name: "some-node", version: "1", file: "Some-Node-000000000000", hash: hash("A") },
+    { git: "https://github.com/owner/Some-Node.git", rev: "0".repeat(40), name: "some-node", version: "1", file: "Some-Node-000000000000", hash: hash("A") },
     { index: "pypi", name: "some-package", version: "1", file: "some_package-1-py3-none-any.whl", hash: hash("B") },
   ];
-  writeFileSync(join(layers, NODES_LOCK), `${JSON.stringify({ files }, null, 2)}\n`);
+  writeFileSync(join(layers, nodesLock(flavor)), `${JSON.stringify({ files }, null, 2)}\n`);
 }
 
 type Change = (graph: RawGraph, random: Random) => void;
