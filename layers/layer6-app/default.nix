@@ -2,6 +2,8 @@
 { pkgs, python, files, below, ... }:
 let
   holds = distribution: builtins.any (site: site.distributions ? ${distribution}) (builtins.concatMap (layer: layer.ownSite) below);
+  # notImported: { NAME = reason; }, Python packages that do not load by themselves.
+  inherit (files.chosen "layer6-app.json") notImported;
   program = import ./program.nix { inherit pkgs python files; };
   runtime = import ./runtime {
     inherit pkgs python;
@@ -19,7 +21,7 @@ in
   check = ''
     python -m pip check
     python ${./no_distribution_twice.py}
-    python ${./import_all.py}
+    python ${./import_all.py} ${toString (builtins.attrNames notImported)}
   '';
 
   inherit (runtime) config;

@@ -112,6 +112,23 @@ for (const system of SYSTEMS) {
     assert.match(stdout, /"disallowedReferences","[^"]*stub-cuda_cudart-lib/);
   });
 
+  test(`${system}: the image's environment names the driver's folders, then CUDA's libraries, and all that compiling takes`, async () => {
+    const { value: words } = await standIn.evaluate<string[]>(system, "set: set.comfyui.imageConfig.Env");
+    const env = new Map(words.map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]));
+    const [driver, libraries] = [`/usr/lib64:/usr/lib/${system.replace("-linux", "-linux-gnu")}:/run/opengl-driver/lib`, "/nix/store/\\S{32}-layer3-pytorch-site/lib/python3.14/site-packages/nvidia"];
+    assert.match(env.get("LD_LIBRARY_PATH") ?? "", new RegExp(`^${driver}:${libraries}/cu13/lib:${libraries}/cudnn/lib$`));
+    assert.match(env.get("LIBRARY_PATH") ?? "", /^\/nix\/store\/\S{32}-layer3-pytorch\/lib$/);
+    assert.match(env.get("CC") ?? "", /\/bin\/gcc$/);
+    assert.match(env.get("NVCC_PREPEND_FLAGS") ?? "", new RegExp(`^-I${env.get("CUDA_HOME")}/include `));
+    for (const name of ["COMFYUI_NVIDIA_DRIVER", "FONTCONFIG_FILE", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"]) assert.ok(env.get(name), name);
+  });
+
+  test(`${system}: ComfyUI is started with its Manager, which is among the locked packages`, async () => {
+    assert.ok("comfyui-manager" in layerOf(system, "layer4-deps").distributions);
+    const { stdout } = await sandbox.bash(`cat $(nix-store --query --requisites ${layerOf(system, "layer6-app").contents} | grep -e '-comfyui-runtime.drv')`);
+    assert.match(stdout, /--enable-manager/);
+  });
+
   test(`${system}: no distribution is in two layers, and none that is locked is what a lower layer has from nixpkgs`, () => {
     const all = LAYERS.flatMap((attr) => Object.keys(layerOf(system, attr).distributions).map((name) => ({ attr, name })));
     const twice = [...Map.groupBy(all, ({ name }) => name)].filter(([, places]) => places.length > 1);
