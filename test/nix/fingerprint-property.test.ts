@@ -111,7 +111,7 @@ test("a module that reads an unlisted file fails with an error that names the fi
   ];
   for (const [expression, file] of reads) {
     await t.test(expression, async () => {
-      writeFileSync(module, text.replace("site =", `files."x" = builtins.toJSON (${expression});\n  site =`));
+      writeFileSync(module, text.replace("site =", `programs = [ (builtins.toJSON (${expression})) ];\n  site =`));
       const error = await copy.errorOf("layer3-pytorch");
       assert.match(error, new RegExp(`error: .*-layer3-pytorch-src/${file.replaceAll(".", "\\.")}['"]?:? (does not exist|No such file)`));
     });
