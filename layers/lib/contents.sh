@@ -11,6 +11,10 @@ link_programs() {
   local package program name
   for package in $programs; do
     for program in "$package"/bin/*; do
+      if [ ! -e "$program" ]; then
+        echo "$package is no package with programs" >&2
+        return 1
+      fi
       name=${program##*/}
       if [ -e "$out/bin/$name" ]; then
         echo "two packages of this layer bring bin/$name: $(readlink "$out/bin/$name") and $program" >&2
@@ -25,6 +29,10 @@ link_programs() {
 link_files() {
   local path target
   while read -r path && read -r target; do
+    if [ ! -e "$target" ]; then
+      echo "$path is to be a link to $target, which is not there" >&2
+      return 1
+    fi
     mkdir -p "$out/$(dirname "$path")"
     ln -s "$target" "$out/$path"
   done < <(cat "$linksPath"; echo)
