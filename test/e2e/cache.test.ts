@@ -55,7 +55,7 @@ test("with a wiped store, an edit of layer 6 builds what is layer 6's own, and n
   const changed = [...(await derivationsOfLayer6(sandbox))].filter((path) => !before.has(path)).sort();
   // A derivation's file is not built; what is, is one of these.
   assert.deepEqual(built, changed);
-  assert.deepEqual(built.map(storeName).sort(), ["comfyui-launcher.drv", "comfyui-program.drv", "layer6-app-blob.drv", "layer6-app-checks.drv", "layer6-app-smoke.drv", "layer6-app.drv"]);
+  assert.deepEqual(built.map(storeName).sort(), ["comfyui-program.drv", "comfyui-runtime.drv", "layer6-app-blob.drv", "layer6-app-checks.drv", "layer6-app-smoke.drv", "layer6-app.drv"]);
   assert.equal((await outputs(sandbox)).layers["layer6-app"]?.built, built.length);
   assert.deepEqual(builtDerivations(newestLog(sandbox, "image")).map(storeName), ["comfyui-image.drv"]);
 });

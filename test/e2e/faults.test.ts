@@ -183,7 +183,7 @@ test("PUBLISH_DIGEST: a registry that answers with other bytes than it was sent"
 });
 
 test("PREFETCH_FLAVOR: no locks of that name", async () => {
-  await assertScript("PREFETCH_FLAVOR", { script: "prefetch", request: { protocol, flavor: "cu999", relock: false }, says: ["found:    cu999", "expected: sample"] });
+  await assertScript("PREFETCH_FLAVOR", { script: "prefetch", request: { protocol, flavor: "cu999", relock: false }, says: ["found:    cu999", "expected: cu130 pypi sample"] });
 });
 
 test("PREFETCH_LOCK_INVALID: a lock that is damaged", async () => {
