@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareVersions, isVersion, sameVersion, satisfies } from "../../infra/lock/version.ts";
-
-test("versions in their order (the example of the version specifiers' own document, and more)", () => {
-  const ordered = ["1.dev0", "1.0.dev456", "1.0a1", "1.0a2.dev456", "1.0a12.dev456", "1.0a12", "1.0b1.dev456", "1.0b2", "1.0b2.post345.dev456", "1.0b2.post345", "1.0rc1.dev456", "1.0rc1", "1.0", "1.0+abc.5", "1.0+abc.7", "1.0+5", "1.0.post456.dev34", "1.0.post456", "1.0.15", "1.1.dev1", "1.10", "2!0.1"];
-  assert.deepEqual(ordered.toReversed().toSorted(compareVersions), ordered);
-});
+import { isVersion, sameVersion, satisfies } from "../../infra/lock/version.ts";
 
 test("ways to write the same version", () => {
   for (const [a, b] of [["1.0", "1"], ["1.0.0", "1.0"], ["1.0RC1", "1.0-c.1"], ["1.0-1", "1.0.post1"], ["1.0+Ubuntu_1", "1.0+ubuntu.1"], ["v1.0", "1.0"], ["1.0alpha", "1.0a0"]] as const) assert.ok(sameVersion(a, b), `${a} and ${b}`);
