@@ -7,4 +7,5 @@ pkgs.runCommand "comfyui-program"
 {
   src = if locked == [ ] then ./app else files.fetch (builtins.head locked);
   python = python.python314.interpreter;
+  inherit (python) compile;
 } "source ${./program.sh}"

@@ -2,7 +2,7 @@
 # Builder: src (a folder, or an archive of one) -> $out/share/comfyui, its byte code compiled.
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
-: "$src" "$python" "$out"
+: "$src" "$python" "$out" "$compile"
 program=$out/share/comfyui
 mkdir -p "$program"
 if [ -d "$src" ]; then
@@ -13,4 +13,6 @@ fi
 chmod -R u+w "$program"
 # What a release has for its developers.
 rm -rf "$program"/{tests,tests-unit,.ci,.github}
-PYTHONHASHSEED=0 "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out" "$program"
+# shellcheck source=../lib/compile.sh
+source "$compile"
+compile_python "$program"

@@ -47,6 +47,7 @@ let
 in
 rec {
   inherit python314 sitePackages;
+  compile = ./compile.sh;
 
   # What make_venv of venv.sh wants of a derivation whose Python sees these sites, the first one first.
   venv = sites: {
@@ -85,6 +86,7 @@ rec {
         libraryPath = map (package: "${package}/lib") [ pkgs.stdenv.cc.cc.lib pkgs.zlib pkgs.glibc ];
         loader = "${pkgs.glibc}/lib/${platform.loader}";
         elf = ./elf.sh;
+        inherit compile;
         installWheels = ./install_wheels.py;
         linkModules = ./link_modules.py;
       }

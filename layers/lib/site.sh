@@ -3,11 +3,11 @@
 # libraries found by RPATH alone, byte code compiled.
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
-: "$wheels" "$python" "$out" "$sitePackages" "$modules" "$aliases" "$libraryPath" "$loader" "$elf" "$installWheels" "$linkModules"
+: "$wheels" "$python" "$out" "$sitePackages" "$modules" "$aliases" "$libraryPath" "$loader" "$elf" "$compile" "$installWheels" "$linkModules"
 # shellcheck source=elf.sh
 source "$elf"
-# .pyc files differ with the hash seed; their times would too, hence the hashes.
-export PYTHONHASHSEED=0
+# shellcheck source=compile.sh
+source "$compile"
 
 # A wheel's file name means something, so without the store's hash.
 mkdir wheels
@@ -37,10 +37,7 @@ done
 # shellcheck disable=SC2086  # a list of folders
 add_rpaths "$out" "$loader" $libraryPath
 
-# Each folder by a process of its own, as many at once as there are cores: within one process the bytes depend on what it has
-# compiled before, so folders must not be dealt out to processes by chance (as `compileall -j 2` does).
-find "$out/$sitePackages" -mindepth 1 -maxdepth 1 \( -type d -o -name '*.py' \) -print0 | sort -z |
-  xargs -0 -r -n 1 -P "$NIX_BUILD_CORES" "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out"
+compile_python "$out/$sitePackages"
 
 # Last, since these are links to files that are compiled already.
 # shellcheck disable=SC2086  # a list of store paths
