@@ -203,6 +203,6 @@ function graphEdit(name: string, graph: RawGraph): LayerEdit {
 /** Gives a layer's module a check, and a file that says what it is: other contents, built in seconds. */
 export function setCheck(layers: string, layer: string, check: string): void {
   const file = join(layers, layer, "default.nix");
-  const text = readFileSync(file, "utf8").replace(/\n {2}check = .*\n.*\n/, "\n");
-  writeFileSync(file, text.replace(/\}\n$/, `  check = ''${check}'';\n  files."share/check" = builtins.toFile "check-${layer}" ''${check}'';\n}\n`));
+  const text = readFileSync(file, "utf8").replace(/\} \/\/ \{ check = .*\n$/, "}\n");
+  writeFileSync(file, text.replace(/\}\n$/, `} // { check = ''${check}''; files."share/check" = builtins.toFile "check-${layer}" ''${check}''; }\n`));
 }
