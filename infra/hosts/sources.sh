@@ -52,7 +52,7 @@ reduced_graph() {
   jq -cSj --arg layer "$1" --arg flavor "$flavor" --arg absent "$absent" '.layers |= map(select(.attr | IN($absent | split("\n")[]) | not)) | . as $graph
     | def grow: . as $names | ([$names[], ($graph.layers[] | select(.attr | IN($names[])) | .on[])] | unique) | if . == $names then . else grow end;
     ([.layers[] | select(if $layer == "" then .blob else .attr == $layer end).attr] | grow) as $names
-    | {flavors: {($flavor): .flavors[$flavor]}, shared, layers: [.layers[] | select(.attr | IN($names[])) 
+    | {flavors: {($flavor): .flavors[$flavor]}, shared, layers: [.layers[] | select(.attr | IN($names[]))
       | .after = [] | .smoke |= if type == "array" then . else .[$flavor] end]}' "$ROOT/layers/layers.json" ||
     sources_changed "layers.json"
 }

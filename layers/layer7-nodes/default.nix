@@ -13,6 +13,7 @@ let
     {
       folders = map folderOf (builtins.filter isNode locked);
       sources = map files.fetch (builtins.filter isNode locked);
+      inherit (python) compile;
       python = python.python314.interpreter;
     } "source ${./nodes.sh}";
 

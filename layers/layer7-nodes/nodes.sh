@@ -2,9 +2,9 @@
 # Builder: sources -> $out/FOLDER, with byte code beside each file, since nobody can write it there later.
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
-: "$out" "$folders" "$sources" "$python"
-# .pyc files differ with the hash seed.
-export PYTHONHASHSEED=0
+: "$out" "$folders" "$sources" "$python" "$compile"
+# shellcheck source=../lib/compile.sh
+source "$compile"
 read -ra names <<< "$folders"
 read -ra trees <<< "$sources"
 
@@ -19,5 +19,5 @@ for at in "${!names[@]}"; do
   chmod -R u+w "$folder"
   # What the program imports has to compile. Elsewhere (examples, templates) a file may not: it is no module then.
   "$python" -B -I -S -c 'import sys; compile(open(sys.argv[1], "rb").read(), sys.argv[1], "exec")' "$folder/__init__.py"
-  "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out" "$folder" || [ $? -eq 1 ]
+  "${compile_command[@]}" "$folder" || [ $? -eq 1 ]
 done

@@ -20,6 +20,7 @@ in
     {
       inherit program modules;
       inherit (pkgs) bash;
+      inherit (python) compile;
       python = python.python314.interpreter;
       comfyui = ./comfyui.sh;
       # JSON of words is Python of the same words.
@@ -28,8 +29,8 @@ in
     mkdir -p "$out/bin" "$out/share"
     cp -r "$modules" "$out/share/runtime"
     chmod -R u+w "$out/share/runtime"
-    PYTHONHASHSEED=0 "$python" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash \
-      -s "$out" -p "$out" "$out/share/runtime"
+    source "$compile"
+    compile_python "$out/share/runtime"
 
     { echo "#!$bash/bin/bash"; sed "s,@program@,$program,g" "$comfyui"; } > "$out/bin/comfyui"
     command() {
