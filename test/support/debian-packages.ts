@@ -6,9 +6,10 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./process.ts";
 
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-async function mirror(): Promise<string> {
+/** The mirror that this machine's own apt uses. */
+export async function mirror(): Promise<string> {
   const given = process.env.COMFYUI_DEBIAN_MIRROR;
   if (given) return given;
   const query = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"];

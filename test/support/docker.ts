@@ -3,12 +3,12 @@
  * and its containers end with the test. A dockerd that the machine runs already is not touched (a second one with
  * `--bridge=none` would take docker0 away from it). Registries at 127.0.0.1 are reached by plain HTTP, dockerd's default.
  */
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeBridge } from "./bridge.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { Namespace } from "./namespace.ts";
 import { newerDocker } from "./newer-docker.ts";
@@ -16,30 +16,6 @@ import { CommandFailed, finish, type Result, run, type RunOptions, type Running,
 
 /** `installed`: the machine's dockerd; `newer`: one of a later release, see newer-docker.ts. */
 export type DockerKind = "installed" | "newer";
-
-let bridges = 0;
-
-/** Bridges of test processes that were killed before they could remove them. */
-async function removeStaleBridges(): Promise<void> {
-  const { stdout } = await run("ip", ["-o", "link", "show", "type", "bridge"]);
-  for (const [, name = "", pid] of stdout.matchAll(/^\d+: (cfy(\d+)-\d+):/gm)) {
-    if (!existsSync(`/proc/${pid}`)) await run("ip", ["link", "delete", name], { allowFailure: true });
-  }
-}
-
-/** A bridge with a subnet that no interface of the machine has. */
-async function makeBridge(cleanup: Cleanup): Promise<string> {
-  await removeStaleBridges();
-  const name = `cfy${process.pid}-${++bridges}`;
-  const { stdout: used } = await run("ip", ["-o", "-4", "addr"]);
-  const free = Array.from({ length: 250 }, (_, each) => `10.213.${(process.pid + each) % 250}`).find((net) => !used.includes(`${net}.`));
-  if (free === undefined) throw new Error("no free subnet 10.213.*.0/24 for a Docker bridge");
-  await run("ip", ["link", "add", "name", name, "type", "bridge"]);
-  cleanup.add(() => run("ip", ["link", "delete", name]));
-  await run("ip", ["addr", "add", `${free}.1/24`, "dev", name]);
-  await run("ip", ["link", "set", name, "up"]);
-  return name;
-}
 
 export class Docker {
   /** For `docker` in a sandbox or a script. */
@@ -59,7 +35,7 @@ export class Docker {
       const folder = await mkdtemp(join(tmpdir(), "comfyui-docker-"));
       cleanup.add(() => run("rm", ["-rf", "--one-file-system", folder]));
       await mkdir(join(folder, "config"));
-      const bridge = await makeBridge(cleanup);
+      const { name: bridge } = await makeBridge(cleanup);
       const namespace = await Namespace.create([]);
       cleanup.add(() => namespace.stop());
       const [program, args] = namespace.enter("dockerd", daemonArguments(folder, bridge), folder);
