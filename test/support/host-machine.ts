@@ -68,6 +68,7 @@ export class HostMachine {
   /** A host that answers by SSH. */
   static async start(network: HostNetwork, options: MachineOptions): Promise<HostMachine> {
     return assemble(async (cleanup) => {
+      network.before(() => cleanup.run());
       const number = ++made;
       const key = options.newHostKey ? await makeKeyPair(network.folder, `host-${options.name}-${number}`) : await network.hostKey(options.name);
       const container = `${options.name}-${number}`;

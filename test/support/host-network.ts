@@ -31,6 +31,17 @@ export async function makeKeyPair(folder: string, name: string): Promise<KeyPair
   return { file, private: await readFile(file, "utf8"), public: (await readFile(`${file}.pub`, "utf8")).trim() };
 }
 
+/** How the folder is named that holds the hosts' disks. */
+const DISKS = "comfyui-hosts-";
+
+/** Loop devices of tests that were killed: their files are deleted. */
+async function detachStaleDisks(): Promise<void> {
+  const { stdout } = await run("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"]);
+  for (const line of stdout.split("\n").filter((each) => each.includes(DISKS) && each.endsWith("(deleted)"))) {
+    await run("losetup", ["--detach", line.split(" ")[0] ?? ""], { allowFailure: true });
+  }
+}
+
 export class HostNetwork {
   readonly docker: Docker;
   /** This machine's address on the bridge: what listens there is seen by the hosts. */
@@ -58,7 +69,8 @@ export class HostNetwork {
 
   static async start(kind: DockerKind = "installed"): Promise<HostNetwork> {
     return assemble(async (cleanup) => {
-      const folder = await mkdtemp(join(tmpdir(), "comfyui-hosts-"));
+      await detachStaleDisks();
+      const folder = await mkdtemp(join(tmpdir(), DISKS));
       cleanup.add(() => run("rm", ["-rf", "--one-file-system", folder]));
       const bridge = await makeBridge(cleanup);
       await openOutward(bridge, cleanup);
@@ -85,6 +97,11 @@ export class HostNetwork {
     const known = this.#hostKeys.get(name) ?? makeKeyPair(this.folder, `host-${name}`);
     this.#hostKeys.set(name, known);
     return known;
+  }
+
+  /** What is to be undone before the network ends: a host's own cleanup. */
+  before(step: () => Promise<unknown>): void {
+    this.#cleanup.add(step);
   }
 
   /** Ends all hosts and removes everything of them. */
