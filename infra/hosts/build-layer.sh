@@ -6,10 +6,12 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 
 need jq nix nix-store flock timeout sha256sum
-read_request .layer .fingerprint .inputs .system .flavor .compression .graph .below .cache.path .substituters
+read_request .layer .fingerprint .inputs .system .flavor .compression .graph .below .cache.kind .substituters
+use_cache
 need_nix
 layer=$(asked .layer)
 fingerprint=$(asked .fingerprint)

@@ -43,10 +43,16 @@ read_request() {
   REQUEST=$(jq -ce 'if type == "object" then . else error("not an object") end' 2>/dev/null) ||
     fail REQUEST_INVALID "the request on standard input is not a JSON object" \
       "run this script through pulumi, or give it a request on standard input"
-  local protocol lacking
+  local protocol
   protocol=$(jq -r '.protocol' <<<"$REQUEST")
   [ "$protocol" = "$PROTOCOL" ] || fail REQUEST_INVALID "the request has another form than this script reads" \
     "run 'pulumi up' with the program of this script's revision" "protocol $protocol" "protocol $PROTOCOL"
+  demand "$@"
+}
+
+# demand FILTER...: the request has these values.
+demand() {
+  local lacking
   lacking=$(jq -r '. as $request | [$ARGS.positional[] | . as $filter | ltrimstr(".") / "." |
     select((. as $path | try ($request | getpath($path)) catch null) | . == null or . == "") | $filter] | join(" ")' \
     --args "$@" <<<"$REQUEST")
@@ -70,11 +76,4 @@ need_nix() {
 # in_url TEXT: a path as a part of a URL (a checkout's folder may have a space in its name).
 in_url() {
   jq -rn --arg text "$1" '$text | split("/") | map(@uri) | join("/")'
-}
-
-# cache_folder: the folder of a cache of kind directory.
-cache_folder() {
-  local path
-  path=$(asked .cache.path) || exit 1
-  printf '%s/%s' "$ROOT" "$path"
 }

@@ -6,11 +6,13 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
 
 need jq nix nix-store skopeo flock timeout sha256sum
-read_request .tag .layers .registry.kind .system .flavor .compression .graph .below .cache.path .substituters
+read_request .tag .layers .registry.kind .system .flavor .compression .graph .below .cache.kind .substituters
+use_cache
 need_nix
 tag=$(asked .tag)
 [[ $tag =~ ^[0-9a-f]{12}$ ]] || fail REQUEST_INVALID "the request's tag is no fingerprint" "run this script through pulumi" "$tag"

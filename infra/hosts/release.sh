@@ -4,20 +4,17 @@
 # stdin as ready.sh, stdout {"removed": [...]}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
 
 need jq
-read_request .destroy.cache .destroy.image .cache.path .registry.kind
+read_request .destroy.cache .destroy.image .cache.kind .registry.kind
+use_cache
 removed=()
 # Prefetched files are roots of set-up, not of a stack.
 for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images"; do
   [ ! -e "$folder" ] || { rm -rf -- "$folder"; removed+=("$folder"); }
 done
-if [ "$(asked .destroy.cache)" = delete ]; then
-  folder=$(cache_folder)
-  # The key goes with the cache: nothing is left that it signed.
-  rm -rf -- "$folder" "$KEYS"
-  removed+=("$folder" "$KEYS")
-fi
+if [ "$(asked .destroy.cache)" = delete ]; then cache_remove; fi
 if [ "$(asked .destroy.image)" = delete ]; then
   case $(asked .registry.kind) in
     oci-directory) folder=$ROOT/$(asked .registry.path); rm -rf -- "$folder"; removed+=("$folder") ;;

@@ -6,8 +6,8 @@
 # FLAVOR_SET, the prefix of all attributes.
 begin_run() {
   local name=$1 key=$2 what=$3 layer=${4:-}
-  [ -s "$KEYS/cache.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
-  [ -s "$KEYS/cache.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $KEYS/cache.secret" \
+  [ -s "$CACHE_KEY.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
+  [ -s "$CACHE_KEY.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $CACHE_KEY.secret" \
     "restore it from its backup; where there is none, 'pulumi up --replace' of comfyui-cache makes a new key, and the cache is to be emptied"
   WORK=$STATE/work/$name
   mkdir -p "$WORK" "$STATE"/{locks,roots/layers,roots/images} "$STATE"/{logs,records}/"$name"
