@@ -17,6 +17,8 @@ export const layerOutput = z.object({
   substituted: z.number(),
   /** Nothing was built or fetched: `seconds` are those of the build on record. */
   reused: z.boolean(),
+  /** All of it is in the binary cache, signed. False where the cache was down and its `onFailure` is `continue`: the next run pushes what is lacking. */
+  cached: z.boolean(),
 });
 
 export type LayerOutput = z.output<typeof layerOutput>;

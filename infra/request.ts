@@ -6,7 +6,7 @@ import type { LayerInputs } from "./input-files.ts";
 import { flavorOf, type Layer, type LayerGraph, onClosure, smokeOf } from "./layer-graph.ts";
 
 /** Version of what host scripts read and answer. A new one re-runs every command, so it changes with the answers' form only. */
-export const protocol = 2;
+export const protocol = 3;
 
 /** Everything that requests are made from: plain data, read once. */
 export interface Plan {

@@ -51,9 +51,9 @@ jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \
   --argjson built "$(grep -c "^building '" "$LOG" || [ $? -eq 1 ])" \
   --argjson substituted "$(grep -c "^copying path '.* from '" "$LOG" || [ $? -eq 1 ])" \
-  --argjson known "$known" '
+  --argjson known "$known" --argjson cached "$CACHED" '
   {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blobs: $blobs,
-   seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false,
+   seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false, cached: $cached,
    startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
   | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
 # A re-run that built nothing leaves the record of the run that did.

@@ -27,6 +27,10 @@ use_cache() {
   cache_find
 }
 
+# Whether all of what this run was to push is in the cache. Read by the scripts that source this file.
+# shellcheck disable=SC2034
+CACHED=true
+
 # cache_keys: the public keys of what the cache holds.
 cache_keys() {
   cat "$CACHE_KEY.public"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # The form of requests and answers; the same number stands in infra/request.ts.
-readonly PROTOCOL=2
+readonly PROTOCOL=3
 
 # The project's folder on this host, and where this host keeps logs, locks, work copies, roots and records.
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # git-checkout.sh: the files of one commit, as set-up puts them into the store, for whoever wants to lock it.
-# stdin   {"protocol": 2, "git": "https://…", "rev": "40 digits", "folder": "/absolute/path, made by this script"}
+# stdin   {"protocol": 3, "git": "https://…", "rev": "40 digits", "folder": "/absolute/path, made by this script"}
 # stdout  {"committed": seconds since 1970}; where git fails, its words on stderr
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

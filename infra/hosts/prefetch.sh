@@ -2,7 +2,7 @@
 # Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network. Where Nix has
 # the flavor's package set fetch them itself (nixpkgs), only the files that nobody serves.
 #
-# stdin   {"protocol": 2, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
+# stdin   {"protocol": 3, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then

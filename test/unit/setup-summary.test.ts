@@ -18,6 +18,7 @@ const answer: LayerAnswer = {
   built: 3,
   substituted: 0,
   reused: false,
+  cached: true,
   startedAt: "2026-01-01T00:00:00Z",
   endedAt: "2026-01-01T00:00:12Z",
   log: "/logs/layer0-base.log",
