@@ -1,42 +1,8 @@
 import { z } from "zod";
 import { type Fault, type FaultCode, throwFaults } from "./faults.ts";
+import { projectPath, publicKey, repository, substituterUrl } from "./config/checked.ts";
+import { buildHost } from "./config/hosts.ts";
 import { issueViews, type IssueView } from "./zod-faults.ts";
-
-/** A check whose fault has a code of its own and says what was expected. */
-function checked(code: FaultCode, expected: string, holds: (value: string) => boolean, problem: string): z.ZodString {
-  return z.string().refine(holds, { error: problem, params: { code, expected } });
-}
-
-const projectPath = checked(
-  "CONFIG_PATH",
-  "a relative path inside the project's folder, of letters, digits and . _ - /",
-  (path) => /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/.test(path) && !path.split("/").some((part) => part === "." || part === ".."),
-  "the path cannot be used",
-).refine((path) => !/^(infra|layers|stacks|test|docs|node_modules|\.git)(\/|$)/.test(path), {
-  error: "the path lies among the project's sources",
-  params: { code: "CONFIG_SOURCE_PATH", expected: "a folder that holds no source, such as .local/cache" },
-});
-
-const repository = checked(
-  "CONFIG_REPOSITORY",
-  "HOST[:PORT]/NAME in lower case, without scheme, tag or digest, such as localhost:5000/comfyui",
-  (name) => /^[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/.test(name),
-  "this names no image repository",
-);
-
-const publicKey = checked(
-  "CONFIG_PUBLIC_KEY",
-  "NAME:BASE64, 32 bytes in base64 after the colon",
-  (key) => /^[A-Za-z0-9._-]+:[A-Za-z0-9+/]{43}=$/.test(key),
-  "this is no Nix public key",
-);
-
-const substituterUrl = checked(
-  "CONFIG_URL",
-  "an absolute URL: https://…, http://…, file:///… or s3://…",
-  (url) => /^(https?|s3):\/\/[^\s/?#]+[^\s]*$|^file:\/\/\/\S+$/.test(url),
-  "this is no address of a binary cache",
-);
 
 const keepOrDelete = z.enum(["keep", "delete"]);
 
@@ -58,8 +24,7 @@ export const configSchema = z.strictObject({
   compression: z
     .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("zstd") }), z.strictObject({ kind: z.literal("gzip") })])
     .default({ kind: "zstd" }),
-  /** Where layers are built. `local`: the machine that runs pulumi. Default: local. */
-  buildHost: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") })]).default({ kind: "local" }),
+  buildHost,
   /** Where finished layers are kept, signed. `directory`: a folder, relative to the project. Re-runs all layers, as pushes. */
   binaryCache: z
     .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("directory"), path: projectPath })])
@@ -83,6 +48,7 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.output<typeof configSchema>;
+export type BuildHostConfig = Config["buildHost"];
 export type BinaryCacheConfig = Config["binaryCache"];
 export type RegistryConfig = Config["registry"];
 

@@ -9,6 +9,8 @@ export interface HostRun {
   readonly request: pulumi.Input<string>;
   /** Script that gets the same request when the stack is destroyed. Default: none, nothing is run. */
   readonly release?: string;
+  /** The request holds a secret: nothing of the run is shown while it lasts. Default: it holds none. */
+  readonly secret?: boolean;
 }
 
 /** A machine that runs host scripts. */
@@ -23,20 +25,20 @@ export interface HostCommand {
 }
 
 // The provider ends no command by itself, but the engine waits only this long; the scripts have limits of their own.
-const timeouts = { create: "12h", update: "12h", delete: "1h" };
+export const timeouts = { create: "12h", update: "12h", delete: "1h" };
 
 /** The machine that runs pulumi. Commands start in the program's folder, infra/. */
 export class LocalHost implements Host {
-  run(name: string, { script, request, release }: HostRun, options: pulumi.CustomResourceOptions): HostCommand {
+  run(name: string, { script, request, release, secret = false }: HostRun, options: pulumi.CustomResourceOptions): HostCommand {
     const resource = new command.local.Command(
       name,
       {
         // One constant line: any change of it would run everything again.
         create: `exec bash hosts/${script}.sh`,
         ...(release === undefined ? {} : { delete: `exec bash hosts/${release}.sh` }),
-        stdin: request,
+        stdin: secret ? pulumi.secret(request) : request,
         addPreviousOutputInEnv: false,
-        logging: command.local.Logging.Stderr,
+        logging: secret ? command.local.Logging.None : command.local.Logging.Stderr,
       },
       { ...options, customTimeouts: timeouts },
     );

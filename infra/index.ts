@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheAnswer, parseAnswer } from "./answers.ts";
+import { openBuildHost } from "./build-host.ts";
 import { configInput } from "./config.ts";
 import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
 import { imageLayers } from "./fingerprint.ts";
-import { LocalHost } from "./host.ts";
 import { Layers } from "./layers.ts";
 import { Publish } from "./publish.ts";
 import { readPlan } from "./read-plan.ts";
@@ -16,10 +16,11 @@ import { hostRequest, openCacheRequest, type Plan } from "./request.ts";
 
 /** Prefix of every resource's name: a contract, since a renamed resource would be built again. */
 const name = "comfyui";
+const root = join(import.meta.dirname, "..");
 
 function planOrStop(): Plan {
   try {
-    return readPlan(join(import.meta.dirname, "..", "layers"), configInput(pulumi.runtime.allConfig()));
+    return readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()));
   } catch (error) {
     // A RunError is shown as it is, without a stack trace.
     if (error instanceof FaultError) throw new pulumi.RunError(`\n${error.message}`);
@@ -29,8 +30,8 @@ function planOrStop(): Plan {
 
 reportFailedCommandsInOneLine();
 const plan = planOrStop();
-const host = new LocalHost();
-const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, {});
+const { host, ready: reached } = openBuildHost(`${name}-build-host`, { config: plan.config.buildHost, root, stack: pulumi.getStack(), inputs: plan.inputs });
+const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, { dependsOn: [...reached] });
 const opened = host.run(`${name}-cache`, { script: "open-cache", request: openCacheRequest(plan.config) }, { dependsOn: [ready.resource] });
 const built = new Layers(name, { host, plan, ready: opened.resource });
 const published = new Publish(`${name}-publish`, {

@@ -1,5 +1,8 @@
 import type { z } from "zod";
 
+/** Values under these keys are never shown. */
+const secretKeys: ReadonlySet<string> = new Set(["privateKey", "signingKey", "password"]);
+
 /** A zod issue as every message needs it: the key's path, what was found there, what was expected. */
 export interface IssueView {
   readonly path: string;
@@ -30,7 +33,7 @@ function base(issue: z.core.$ZodIssue, path: readonly PropertyKey[], input: unkn
     path: dotted(path),
     code: issue.code,
     problem: problemOf(issue, valueAt(input, path)),
-    found: show(valueAt(input, path)),
+    found: path.some((part) => secretKeys.has(String(part))) ? "a secret, not shown" : show(valueAt(input, path)),
     expected: expectedOf(issue),
     ...(typeof custom === "string" ? { custom } : {}),
   };
@@ -50,7 +53,7 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 
 function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value, (key, part: unknown) => (secretKeys.has(key) ? "a secret, not shown" : part)) ?? String(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 

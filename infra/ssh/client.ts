@@ -1,0 +1,107 @@
+/** One SSH connection from this machine, for the probe of hosts and the operators' commands; builds go through the provider. */
+import type { Duplex } from "node:stream";
+import ssh2, { type Client, type ConnectConfig } from "ssh2";
+import { FaultError } from "../faults.ts";
+import { fingerprintOf, keyLine, preferredAlgorithms } from "./host-key.ts";
+import { addressOf, type SshHop, type SshTarget } from "./target.ts";
+
+/** An open connection; `end` closes it, and the one to the jump host. */
+export interface Connection {
+  /** Runs a command, answers its standard output; throws where it ends with another code than 0. */
+  exec(command: string): Promise<string>;
+  end(): void;
+}
+
+/** Longest time for one try, in milliseconds. */
+const DIAL_TIMEOUT = 15_000;
+
+/**
+ * Connects, through the jump host where there is one. Throws a FaultError for what does not mend itself (another host key, a
+ * refused login), and any other error for what may: no answer, a refused or cut connection, a name that is not known.
+ */
+export async function connect({ jump, ...target }: SshTarget): Promise<Connection> {
+  if (jump === undefined) return connectionOf(await dial(target), []);
+  const first = await dial(jump);
+  try {
+    return connectionOf(await dial(target, await forwarded(first, target)), [first]);
+  } catch (error) {
+    first.end();
+    throw error;
+  }
+}
+
+function connectionOf(client: Client, others: readonly Client[]): Connection {
+  return {
+    exec: (command) => exec(client, command),
+    end: () => [client, ...others].forEach((each) => each.end()),
+  };
+}
+
+async function dial(hop: SshHop, socket?: Duplex): Promise<Client> {
+  let foundKey: string | undefined;
+  const client = new ssh2.Client();
+  const connected = new Promise<void>((resolve, reject) => {
+    client.once("ready", resolve).once("error", reject).once("close", () => reject(new Error("the connection was closed")));
+  });
+  // Once it is open, an error also ends what waits for an answer; without a listener it would end this process.
+  client.on("error", () => undefined);
+  client.connect({
+    ...login(hop),
+    ...(socket && { sock: socket as NonNullable<ConnectConfig["sock"]> }),
+    algorithms: { serverHostKey: preferredAlgorithms(hop.hostKey) },
+    hostVerifier: (key: Buffer) => (foundKey = keyLine(key)) === hop.hostKey,
+    readyTimeout: DIAL_TIMEOUT,
+  });
+  try {
+    await connected;
+    return client;
+  } catch (error) {
+    client.destroy();
+    if (foundKey !== undefined && foundKey !== hop.hostKey) throw keyFault(hop, foundKey);
+    const { level, message } = error as Error & { level?: string };
+    if (level === "client-authentication" || level === "agent") throw loginFault(hop, message);
+    throw error;
+  }
+}
+
+function login(hop: SshHop): ConnectConfig {
+  const { host, port, user: username, privateKey } = hop;
+  const agent = process.env["SSH_AUTH_SOCK"];
+  if (privateKey !== undefined) return { host, port, username, privateKey };
+  if (agent) return { host, port, username, agent };
+  throw loginFault(hop, "no privateKey in the configuration, and no SSH agent (SSH_AUTH_SOCK)");
+}
+
+function keyFault(hop: SshHop, found: string): FaultError {
+  const [where, expected] = [addressOf(hop), fingerprintOf(hop.hostKey)];
+  return new FaultError([{ code: "HOST_KEY_MISMATCH", where, problem: "the host shows another key than the configured one", found: fingerprintOf(found), expected }]);
+}
+
+function loginFault(hop: SshHop, found: string): FaultError {
+  const expected = hop.privateKey === undefined ? "a key of the SSH agent that the user accepts" : "the configured private key to be one that the user accepts";
+  return new FaultError([{ code: "HOST_LOGIN_REFUSED", where: addressOf(hop), problem: `the host does not let the user ${hop.user} in`, found, expected }]);
+}
+
+function forwarded(client: Client, { host, port }: SshHop): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => (error ? reject(new Error(`the jump host cannot reach ${host}:${port}: ${error.message}`)) : resolve(channel)));
+  });
+}
+
+function exec(client: Client, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const lost = () => reject(new Error("the connection was closed"));
+    client.once("close", lost);
+    client.exec(command, (error, channel) => {
+      if (error) return reject(error);
+      const output = { stdout: "", stderr: "" };
+      channel.on("data", (data: Buffer) => (output.stdout += data.toString()));
+      channel.stderr.on("data", (data: Buffer) => (output.stderr += data.toString()));
+      channel.on("close", (code: number | null) => {
+        client.off("close", lost);
+        if (code === 0) resolve(output.stdout);
+        else reject(new Error(`${command} ended with ${code ?? "a signal"}: ${output.stderr.trim()}`));
+      });
+    });
+  });
+}

@@ -1,0 +1,20 @@
+/** A machine that is reached over SSH, as the configuration names it. */
+export interface SshTarget extends SshHop {
+  /** The host that the connection goes through. Its login is its own: nothing of the target's is used there. */
+  readonly jump?: SshHop | undefined;
+}
+
+export interface SshHop {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** `TYPE BASE64`: the only host key that is accepted. */
+  readonly hostKey: string;
+  /** PEM, without a passphrase. Without it the keys of the SSH agent (SSH_AUTH_SOCK) are offered. */
+  readonly privateKey?: string | undefined;
+}
+
+/** `user@host`, with the port where it is not 22: what messages call the machine. */
+export function addressOf({ user, host, port }: Pick<SshHop, "user" | "host" | "port">): string {
+  return port === 22 ? `${user}@${host}` : `${user}@${host} (port ${port})`;
+}
