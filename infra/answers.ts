@@ -49,8 +49,11 @@ export const imageAnswer = z.object({
 
 export type ImageAnswer = z.output<typeof imageAnswer>;
 
-/** Answer of open-cache.sh. */
-export const cacheAnswer = z.object({ location: z.string(), publicKey: z.string() });
+/** Answer of ready.sh. `builderKey`: the public key by which the host reaches its builders, where it has any. */
+export const hostAnswer = z.object({ nix: z.string(), system: z.string(), builderKey: z.string().nullable() });
+
+/** Answer of open-cache.sh. `pushKey`: the public key by which the build host pushes, where the cache is a machine of its own. */
+export const cacheAnswer = z.object({ location: z.string(), publicKey: z.string(), pushKey: z.string().optional() });
 
 /** Reads a host script's answer; an answer of another form is a fault of the script, so zod's own error will do. */
 export function parseAnswer<T>(schema: z.ZodType<T>, text: string): T {

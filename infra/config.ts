@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { type Fault, type FaultCode, throwFaults } from "./faults.ts";
+import { binaryCache } from "./config/cache.ts";
 import { projectPath, publicKey, repository, substituterUrl } from "./config/checked.ts";
-import { buildHost } from "./config/hosts.ts";
+import { crossFaults, sections } from "./config/cross-faults.ts";
+import { builders, buildHost } from "./config/hosts.ts";
+import { plainSecrets, showExceptSecrets } from "./config/secrets.ts";
 import { issueViews, type IssueView } from "./zod-faults.ts";
 
 const keepOrDelete = z.enum(["keep", "delete"]);
@@ -25,10 +28,8 @@ export const configSchema = z.strictObject({
     .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("zstd") }), z.strictObject({ kind: z.literal("gzip") })])
     .default({ kind: "zstd" }),
   buildHost,
-  /** Where finished layers are kept, signed. `directory`: a folder, relative to the project. Re-runs all layers, as pushes. */
-  binaryCache: z
-    .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("directory"), path: projectPath })])
-    .default({ kind: "directory", path: ".local/cache" }),
+  builders,
+  binaryCache,
   /**
    * Where the image goes. `oci-directory`: an OCI layout in a folder, relative to the project. `registry`: any OCI registry;
    * this host's own login (`skopeo login`) is used; `tls: false` is for a registry on a trusted network. Re-runs the publish.
@@ -48,6 +49,7 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.output<typeof configSchema>;
+export type BuildersConfig = Config["builders"];
 export type BuildHostConfig = Config["buildHost"];
 export type BinaryCacheConfig = Config["binaryCache"];
 export type RegistryConfig = Config["registry"];
@@ -58,6 +60,12 @@ export function configInput(all: Readonly<Record<string, string>>, namespace = "
   return Object.fromEntries(own.map(([key, text]) => [key.slice(namespace.length + 1), jsonOrText(text)]));
 }
 
+/** The sections that Pulumi keeps encrypted, or a part of them, as it names them to the program (PULUMI_CONFIG_SECRET_KEYS). */
+export function secretSections(env: NodeJS.ProcessEnv, namespace = "comfyui"): (section: string) => boolean {
+  const keys = z.array(z.string()).parse(JSON.parse(env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]"));
+  return (section) => keys.includes(`${namespace}:${section}`);
+}
+
 function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -66,11 +74,18 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-/** Checks the whole configuration; throws one FaultError with everything that is wrong. `flavors`: those of layers.json, where it could be read. */
-export function parseConfig(input: Record<string, unknown>, flavors: readonly string[] | undefined): Config {
+export interface ParseOptions {
+  /** Those of layers.json, where it could be read. */
+  readonly flavors?: readonly string[] | undefined;
+  /** Whether Pulumi keeps the section (a key `comfyui:…`), or a part of it, encrypted. */
+  readonly isSecret: (section: string) => boolean;
+}
+
+/** Checks the whole configuration; throws one FaultError with everything that is wrong, and shows no secret in it. */
+export function parseConfig(input: Record<string, unknown>, { flavors, isSecret }: ParseOptions): Config {
   const result = configSchema.safeParse(input);
-  const faults = result.success ? [] : issueViews(result.error, input).map(configFault);
-  throwFaults([...faults, ...crossFaults(input, flavors)]);
+  const faults = result.success ? [] : issueViews(result.error, input, showExceptSecrets(isSecret)).map(configFault);
+  throwFaults([...faults, ...plainSecrets(input, isSecret), ...crossFaults(sections(configSchema, input), flavors)]);
   return configSchema.parse(input);
 }
 
@@ -86,30 +101,4 @@ function configFault(view: IssueView): Fault {
   const missing = view.code === "invalid_type" && view.found === "nothing";
   const code = (view.custom as FaultCode | undefined) ?? (missing ? "CONFIG_MISSING" : (codeOfIssue[view.code] ?? "CONFIG_TYPE"));
   return { code, where: `comfyui:${view.path}`, problem: view.problem, found: view.found, expected: view.expected };
-}
-
-/** What no single value shows. Sections with faults of their own are left out here, so both kinds are reported together. */
-function crossFaults(input: Record<string, unknown>, flavors: readonly string[] | undefined): Fault[] {
-  const { shape } = configSchema;
-  const flavor = shape.flavor.safeParse(input["flavor"]).data;
-  const cache = shape.binaryCache.safeParse(input["binaryCache"]).data;
-  const registry = shape.registry.safeParse(input["registry"]).data;
-  const substituters = shape.substituters.safeParse(input["substituters"]).data ?? [];
-  const faults: Fault[] = [];
-  if (flavor !== undefined && flavors !== undefined && !flavors.includes(flavor.kind)) {
-    faults.push({ code: "CONFIG_FLAVOR_UNKNOWN", where: "comfyui:flavor.kind", problem: "layers/layers.json has no such flavor", found: flavor.kind, expected: flavors.join(" or ") });
-  }
-  if (cache !== undefined && registry?.kind === "oci-directory" && nested(cache.path, registry.path)) {
-    faults.push({ code: "CONFIG_PATH_CLASH", where: "comfyui:registry.path", problem: "the image would lie in the cache's folder, or the cache in the image's", found: `${registry.path} and ${cache.path}` });
-  }
-  substituters.forEach((one, at) => {
-    if (substituters.findIndex((other) => other.url === one.url) < at) {
-      faults.push({ code: "CONFIG_DUPLICATE", where: `comfyui:substituters[${at}].url`, problem: "this substituter is listed twice", found: one.url });
-    }
-  });
-  return faults;
-}
-
-function nested(a: string, b: string): boolean {
-  return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`);
 }

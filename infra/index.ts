@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheAnswer, parseAnswer } from "./answers.ts";
+import { openBinaryCache } from "./binary-cache.ts";
 import { openBuildHost } from "./build-host.ts";
-import { configInput } from "./config.ts";
+import { openBuilders } from "./builders.ts";
+import { configInput, secretSections } from "./config.ts";
 import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
 import { imageLayers } from "./fingerprint.ts";
@@ -20,7 +22,7 @@ const root = join(import.meta.dirname, "..");
 
 function planOrStop(): Plan {
   try {
-    return readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()));
+    return readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()), secretSections(process.env));
   } catch (error) {
     // A RunError is shown as it is, without a stack trace.
     if (error instanceof FaultError) throw new pulumi.RunError(`\n${error.message}`);
@@ -30,10 +32,17 @@ function planOrStop(): Plan {
 
 reportFailedCommandsInOneLine();
 const plan = planOrStop();
-const { host, ready: reached } = openBuildHost(`${name}-build-host`, { config: plan.config.buildHost, root, stack: pulumi.getStack(), inputs: plan.inputs });
+const stack = pulumi.getStack();
+const { host, ready: reached } = openBuildHost(`${name}-build-host`, { plan, root, stack });
 const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, { dependsOn: [...reached] });
-const opened = host.run(`${name}-cache`, { script: "open-cache", request: openCacheRequest(plan.config) }, { dependsOn: [ready.resource] });
-const built = new Layers(name, { host, plan, ready: opened.resource });
+const opened = host.run(
+  `${name}-cache`,
+  { script: "open-cache", request: openCacheRequest(plan.config, stack), secret: plan.config.binaryCache.kind !== "directory" },
+  { dependsOn: [ready.resource] },
+);
+const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, root, opened });
+const builders = openBuilders(`${name}-builder`, { plan, host: ready });
+const built = new Layers(name, { host, plan, ready: [opened.resource, ...cacheHost, ...builders] });
 const published = new Publish(`${name}-publish`, {
   host,
   plan,

@@ -7,7 +7,7 @@ export interface LayersArgs {
   readonly host: Host;
   readonly plan: Plan;
   /** What the host needs first; order only. */
-  readonly ready: pulumi.Resource;
+  readonly ready: readonly pulumi.Resource[];
 }
 
 /** One command a layer, named NAME-ATTR, in the order of the graph: a layer starts when those it is `on` or `after` are done. */
@@ -20,7 +20,7 @@ export class Layers extends pulumi.ComponentResource {
     super("comfyui:image:Layers", name);
     const runs = new Map<string, HostCommand>();
     for (const layer of plan.graph.layers) {
-      const dependsOn = [ready, ...[...layer.on, ...layer.after].map((below) => (runs.get(below) as HostCommand).resource)];
+      const dependsOn = [...ready, ...[...layer.on, ...layer.after].map((below) => (runs.get(below) as HostCommand).resource)];
       runs.set(layer.attr, host.run(`${name}-${layer.attr}`, { script: "build-layer", request: layerRequest(plan, layer) }, { parent: this, dependsOn }));
     }
     this.commands = new Map([...runs].map(([attr, { resource }]) => [attr, resource]));

@@ -7,10 +7,10 @@ import { flavorGraph, type LayerGraph, parseLayerGraph } from "./layer-graph.ts"
 import { makePlan, type Plan } from "./request.ts";
 
 /** Reads everything that decides what a stack does: the graph, the configuration, every input file. Throws one FaultError. */
-export function readPlan(layersDir: string, configInput: Record<string, unknown>): Plan {
+export function readPlan(layersDir: string, configInput: Record<string, unknown>, isSecret: (section: string) => boolean): Plan {
   const faults: Fault[] = [];
   const whole = gather(faults, () => readLayerGraph(layersDir));
-  const config = gather(faults, () => parseConfig(configInput, whole && Object.keys(whole.flavors)));
+  const config = gather(faults, () => parseConfig(configInput, { flavors: whole && Object.keys(whole.flavors), isSecret }));
   const graph = whole && config && graphOfFlavor(whole, config.flavor.kind, layersDir);
   const inputs = graph && config && gather(faults, () => readLayerInputs(graph, config.flavor.kind, layersDir));
   if (graph && config && inputs) return makePlan(graph, inputs, config);

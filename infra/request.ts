@@ -1,6 +1,8 @@
 import { hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { BinaryCacheConfig, Config, RegistryConfig } from "./config.ts";
+import { readUrl } from "./config/cache.ts";
+import { publicKeyOf } from "./config/signing-key.ts";
 import { type BuildSettings, fingerprintImage, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
 import type { LayerInputs } from "./input-files.ts";
 import { flavorOf, type Layer, type LayerGraph, onClosure, smokeOf } from "./layer-graph.ts";
@@ -71,22 +73,48 @@ export function imageTag(plan: Plan): string {
 
 /** The request of ready.sh and, when the stack is destroyed, of release.sh. */
 export function hostRequest(config: Config, settings: BuildSettings): string {
+  const { builders } = config;
   return canonicalJson({
     protocol,
     system: settings.system,
     destroy: config.destroy,
     cache: cacheRequest(config.binaryCache),
     registry: registryRequest(config.registry),
+    // Its answer holds the key by which the host reaches them, which is made with the first one.
+    ...(builders.kind === "ssh" && { builders: builders.hosts.map(({ host, port, systems }) => ({ host, port, systems })) }),
   });
 }
 
-/** The request of open-cache.sh. */
-export function openCacheRequest(config: Config): string {
-  return canonicalJson({ protocol, cache: cacheRequest(config.binaryCache) });
+/** Members of open-cache.sh's request that say where the cache is and what opens it. */
+const openedCache: { readonly [K in BinaryCacheConfig["kind"]]: (cache: Extract<BinaryCacheConfig, { kind: K }>) => { readonly [key: string]: Json } } = {
+  directory: cacheRequest,
+  "nix-serve": (cache) => ({
+    ...cacheRequest(cache),
+    ...keysOfCache(cache),
+    url: readUrl(cache),
+    push: { host: cache.host.host, port: cache.host.port, user: pushUser, hostKey: cache.host.hostKey },
+    auth: cache.auth ?? null,
+  }),
+  s3: (cache) => ({ ...cacheRequest(cache), ...keysOfCache(cache), url: cache.url }),
+};
+
+/** The user of a cache host who may push to it, and do nothing else. */
+const pushUser = "comfyui-push";
+
+function keysOfCache({ signingKey, trusted, onFailure }: { signingKey: string; trusted: string[]; onFailure: string }) {
+  return { signingKey, trusted, onFailure };
 }
 
+/** The request of open-cache.sh. It holds the cache's secrets, where it has any. */
+export function openCacheRequest({ binaryCache, substituters }: Config, stack: string): string {
+  const cache = (openedCache[binaryCache.kind] as (cache: BinaryCacheConfig) => { readonly [key: string]: Json })(binaryCache);
+  return canonicalJson({ protocol, stack, cache, substituters });
+}
+
+/** Which cache it is, for those who only use it: no address and no secret, so that neither is in a layer's key. */
 function cacheRequest(cache: BinaryCacheConfig): Words {
-  return { kind: cache.kind, path: cache.path };
+  if (cache.kind === "directory") return { kind: cache.kind, path: cache.path };
+  return { kind: cache.kind, name: cache.name, publicKey: publicKeyOf(cache.signingKey) };
 }
 
 function registryRequest(registry: RegistryConfig): Json {

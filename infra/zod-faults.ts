@@ -1,8 +1,5 @@
 import type { z } from "zod";
 
-/** Values under these keys are never shown. */
-const secretKeys: ReadonlySet<string> = new Set(["privateKey", "signingKey", "password"]);
-
 /** A zod issue as every message needs it: the key's path, what was found there, what was expected. */
 export interface IssueView {
   readonly path: string;
@@ -14,26 +11,29 @@ export interface IssueView {
   readonly custom?: string;
 }
 
-/** Flattens zod's issues; an unknown key becomes one view per key. */
-export function issueViews(error: z.ZodError, input: unknown): IssueView[] {
+/** What a message shows of a value. */
+export type Show = (value: unknown, path: readonly PropertyKey[], code: IssueView["code"]) => string;
+
+/** Flattens zod's issues; an unknown key becomes one view per key. `shown`: for values that a message may not show. */
+export function issueViews(error: z.ZodError, input: unknown, shown: Show = show): IssueView[] {
   return error.issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => {
         const path = [...issue.path, key];
-        return { ...base(issue, path, input), problem: "there is no such key" };
+        return { ...base(issue, path, input, shown), problem: "there is no such key" };
       });
     }
-    return [base(issue, issue.path, input)];
+    return [base(issue, issue.path, input, shown)];
   });
 }
 
-function base(issue: z.core.$ZodIssue, path: readonly PropertyKey[], input: unknown): IssueView {
+function base(issue: z.core.$ZodIssue, path: readonly PropertyKey[], input: unknown, shown: Show): IssueView {
   const custom: unknown = issue.code === "custom" ? issue.params?.["code"] : undefined;
   return {
     path: dotted(path),
     code: issue.code,
     problem: problemOf(issue, valueAt(input, path)),
-    found: path.some((part) => secretKeys.has(String(part))) ? "a secret, not shown" : show(valueAt(input, path)),
+    found: shown(valueAt(input, path), path, issue.code),
     expected: expectedOf(issue),
     ...(typeof custom === "string" ? { custom } : {}),
   };
@@ -51,9 +51,9 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-function show(value: unknown): string {
+export function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value, (key, part: unknown) => (secretKeys.has(key) ? "a secret, not shown" : part)) ?? String(value);
+  const text = JSON.stringify(value) ?? String(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 

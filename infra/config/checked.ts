@@ -3,6 +3,7 @@ import ssh2 from "ssh2";
 import { z } from "zod";
 import type { FaultCode } from "../faults.ts";
 import { hostKeyTypes, isKeyLine } from "../ssh/host-key.ts";
+import { isSigningKey } from "./signing-key.ts";
 
 export function checked(code: FaultCode, expected: string, holds: (value: string) => boolean, problem: string): z.ZodString {
   return z.string().refine(holds, { error: problem, params: { code, expected } });
@@ -66,3 +67,26 @@ export const privateKey = z
     error: "this is no SSH private key that can be read",
     params: { code: "CONFIG_PRIVATE_KEY", expected: "the text of a private key without a passphrase, in OpenSSH's or PEM form" },
   });
+
+export const signingKey = z
+  .string()
+  .transform((text) => text.trim())
+  .refine(isSigningKey, {
+    error: "this is no Nix signing key",
+    params: { code: "CONFIG_SIGNING_KEY", expected: "NAME:BASE64 as `npm run ops -- cache key NAME` or `nix key generate-secret` gives it" },
+  });
+
+export const cacheName = checked("CONFIG_NAME", "lower case letters, digits and -, at most 40", (name) => /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name), "this is no name for a cache");
+
+export const domainName = checked("CONFIG_DOMAIN", "a name of the DNS such as cache.example", (name) => /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])$/.test(name), "this is no domain name");
+
+export const cacheUrl = checked("CONFIG_URL", "http://HOST[:PORT] or https://HOST[:PORT], without a path", (url) => /^https?:\/\/[^\s/?#@]+\/?$/.test(url), "this is no address of a cache server");
+
+export const s3Url = checked("CONFIG_URL", "s3://BUCKET?region=…, with endpoint=… where it is not AWS", (url) => /^s3:\/\/[a-z0-9][a-z0-9.-]+(\?[^\s#]*)?$/.test(url), "this is no address of a bucket");
+
+export const absolutePath = checked("CONFIG_PROGRAM", "an absolute path, of letters, digits and . _ + - /", (path) => /^(\/[A-Za-z0-9._+-]+)+$/.test(path), "this is no path of a program or a device");
+
+/** Nix reads it from a netrc file, which has no way to quote. */
+export const password = checked("CONFIG_PASSWORD", "8 to 128 printable ASCII characters without spaces, quotes and backslashes", (text) => /^[!#-&(-[\]-_a-~]{8,128}$/.test(text), "this password cannot be used");
+
+export const featureName = checked("CONFIG_NAME", "a word such as big-parallel", (name) => /^[a-z0-9-]+$/.test(name), "this is no name of a system feature");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hostKey, hostName, privateKey, userName } from "./checked.ts";
+import { absolutePath, featureName, hostKey, hostName, privateKey, userName } from "./checked.ts";
 
 const port = z.int().min(1).max(65535).default(22);
 
@@ -29,10 +29,47 @@ export const login = {
   admin: userName.optional(),
 };
 
+/** A block device for /nix, such as /dev/nvme1n1; it is formatted where it holds nothing. Default: none, /nix lies on the system's disk. */
+export const volume = absolutePath.optional();
+
+const gib = z.number().min(0).max(100_000);
+
+const remoteBuildHost = z.strictObject({
+  kind: z.literal("ssh"),
+  ...login,
+  user: userName.default("comfyui"),
+  volume,
+  /** Free space, in GiB, below which Nix takes away what nobody needs, until `maxFreeGiB` are free. Default: 5. */
+  minFreeGiB: gib.default(5),
+  maxFreeGiB: gib.default(20),
+});
+
 /**
  * Where layers are built. `local`: the machine that runs pulumi. `ssh`: a machine that is there, Debian 13 or Ubuntu 24.04;
  * `user`: who builds there (default: comfyui, which setting it up makes). Default: local.
  */
 export const buildHost = z
-  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") }), z.strictObject({ kind: z.literal("ssh"), ...login, user: userName.default("comfyui") })])
+  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") }), remoteBuildHost])
   .default({ kind: "local" });
+
+const system = z.enum(["x86_64-linux", "aarch64-linux"]);
+
+const builder = z.strictObject({
+  ...login,
+  /** What it builds for. */
+  systems: z.array(system).min(1),
+  /** Derivations at a time. Default: 1. */
+  maxJobs: z.int().min(1).max(1000).default(1),
+  /** How fast it is beside the others: Nix prefers the greater. Default: 1. */
+  speedFactor: z.int().min(1).max(1000).default(1),
+  /** Nix's system features. Default: big-parallel. */
+  features: z.array(featureName).default(["big-parallel"]),
+});
+
+/**
+ * Further machines to which Nix on the build host hands derivations. `ssh`: machines that are there, Debian 13 or Ubuntu 24.04.
+ * Default: none. Re-runs no layer.
+ */
+export const builders = z
+  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("none") }), z.strictObject({ kind: z.literal("ssh"), hosts: z.array(builder).min(1) })])
+  .default({ kind: "none" });

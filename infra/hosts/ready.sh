@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ready.sh: says whether this host can build, before anything is started, and makes its folders.
-# stdin {system, …}, stdout {"nix","system"}
+# stdin {system, builders, …}, stdout {"nix","system","builderKey"}; builderKey: the public key by which it reaches its builders
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
@@ -9,7 +9,10 @@ read_request .system
 need_nix
 system=$(asked .system)
 found=$(nix eval --raw --impure --expr builtins.currentSystem)
-[ "$system" = "$found" ] || fail HOST_SYSTEM "this host does not build for $system" \
-  "set comfyui:systems to the host's, or choose another build host" "$found" "$system"
+[ "$system" = "$found" ] || jq -e --arg system "$system" 'any(.builders[]?; .systems | index($system))' <<<"$REQUEST" >/dev/null ||
+  fail HOST_SYSTEM "this host does not build for $system" \
+    "set comfyui:systems to the host's, choose another build host, or give it a builder for that system" "$found" "$system"
 mkdir -p "$STATE"/{logs,locks,work,roots,records}
-jq -cn --arg nix "$(nix --version)" --arg system "$found" '{nix: $nix, system: $system}'
+builder_key=/etc/nix/builder_ed25519.pub
+jq -cn --arg nix "$(nix --version)" --arg system "$found" --arg key "$([ ! -r $builder_key ] || cat $builder_key)" \
+  '{nix: $nix, system: $system, builderKey: (if $key == "" then null else $key end)}'

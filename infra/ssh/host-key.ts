@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { ServerHostKeyAlgorithm } from "ssh2";
+import ssh2, { type ServerHostKeyAlgorithm } from "ssh2";
 
 const signatures: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
   "ssh-ed25519": ["ssh-ed25519"],
@@ -36,4 +36,11 @@ export function fingerprintOf(line: string): string {
 export function preferredAlgorithms(line: string): ServerHostKeyAlgorithm[] {
   const [type = ""] = line.split(" ");
   return [...(signatures[type] ?? []), ...Object.entries(signatures).flatMap(([other, names]) => (other === type ? [] : names))];
+}
+
+/** The public half of a private key. */
+export function publicLineOf(privateKey: string): string {
+  const parsed = ssh2.utils.parseKey(privateKey);
+  if (parsed instanceof Error) throw parsed;
+  return keyLine(parsed.getPublicSSH());
 }

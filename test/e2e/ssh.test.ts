@@ -5,7 +5,7 @@ import { outputs } from "../support/outputs.ts";
 import { up } from "../support/pulumi.ts";
 import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
 import { SshServer } from "../support/ssh-server.ts";
-import { configure } from "../support/stack-config.ts";
+import { configure, configureSecrets } from "../support/stack-config.ts";
 import { firstUp } from "../support/warm.ts";
 
 const HOST = ["comfyui-build-host-ready", "comfyui-build-host-sources", "comfyui-build-host-upload"];
@@ -16,6 +16,7 @@ test("a first up over SSH builds on the host, from a machine whose store is empt
   await using laptop = await Sandbox.create({ store: EMPTY_STORE });
   const server = await SshServer.start(machine);
   configure(laptop, { buildHost: server.asBuildHost() });
+  await configureSecrets(laptop, { "buildHost.privateKey": server.privateKey });
   assert.deepEqual((await up(laptop)).ran, [...HOST, ...local.ran].sort());
   const first = await outputs(laptop);
   assert.equal(first.image.status, "published");

@@ -1,8 +1,12 @@
 /** An SSH server in this process, to see what a client makes of a host's answers; builds are tested with a real sshd. */
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import ssh2 from "ssh2";
-import { keyLine } from "../../infra/ssh/host-key.ts";
+import { keyLine, publicLineOf } from "../../infra/ssh/host-key.ts";
 import type { SshTarget } from "../../infra/ssh/target.ts";
 
 export interface ServerOptions {
@@ -12,14 +16,15 @@ export interface ServerOptions {
   readonly hostKeys?: readonly string[];
 }
 
+/** By ssh-keygen: of the keys that ssh2 itself makes, one in 256 cannot be read. */
 export function privateKey(type: "ed25519" | "ecdsa" = "ed25519"): string {
-  return type === "ed25519" ? ssh2.utils.generateKeyPairSync("ed25519").private : ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).private;
-}
-
-export function publicLine(key: string): string {
-  const parsed = ssh2.utils.parseKey(key);
-  if (parsed instanceof Error) throw parsed;
-  return keyLine(parsed.getPublicSSH());
+  const folder = mkdtempSync(join(tmpdir(), "comfyui-key-"));
+  try {
+    execFileSync("ssh-keygen", ["-q", "-t", type, "-N", "", "-C", "", "-f", join(folder, "key")]);
+    return readFileSync(join(folder, "key"), "utf8");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 export class InProcessSsh {
@@ -40,8 +45,8 @@ export class InProcessSsh {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    const running = new InProcessSsh(server, { host: "127.0.0.1", port, user: "comfyui", hostKey: publicLine(hostKeys[0] as string), privateKey: key });
-    server.on("connection", (client) => running.#serve(client, publicLine(key), answer));
+    const running = new InProcessSsh(server, { host: "127.0.0.1", port, user: "comfyui", hostKey: publicLineOf(hostKeys[0] as string), privateKey: key });
+    server.on("connection", (client) => running.#serve(client, publicLineOf(key), answer));
     return running;
   }
 

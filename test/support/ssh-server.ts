@@ -106,8 +106,8 @@ export class SshServer {
     await this.stop();
   }
 
-  /** The stack's `buildHost` that this server is. */
+  /** The stack's `buildHost` that this server is, without its secret: the private key is `buildHost.privateKey`. */
   asBuildHost(): Record<string, unknown> {
-    return { kind: "ssh", host: "127.0.0.1", port: this.port, user: "root", hostKey: this.hostKey, privateKey: this.privateKey };
+    return { kind: "ssh", host: "127.0.0.1", port: this.port, user: "root", hostKey: this.hostKey };
   }
 }

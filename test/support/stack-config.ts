@@ -1,5 +1,6 @@
 /** Another configuration for a sandbox's stack. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { initStack } from "./pulumi.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** Writes the stack's file with exactly these `comfyui:` values; the others have their defaults. YAML, of which JSON is a part. */
@@ -8,4 +9,12 @@ export function configure(sandbox: Sandbox, values: Readonly<Record<string, unkn
   const salt = /encryptionsalt"?: "?([^\s"]+)/.exec(readFileSync(file, "utf8"))?.[1];
   const config = Object.fromEntries(Object.entries(values).map(([key, value]) => [`comfyui:${key}`, value]));
   writeFileSync(file, `${JSON.stringify({ encryptionsalt: salt, config }, null, 2)}\n`);
+}
+
+/** Adds secrets, encrypted, as a user does: by their paths (`buildHost.privateKey`). */
+export async function configureSecrets(sandbox: Sandbox, secrets: Readonly<Record<string, string>>): Promise<void> {
+  await initStack(sandbox);
+  for (const [path, value] of Object.entries(secrets)) {
+    await sandbox.run("pulumi", ["config", "set", "--secret", "--path", `comfyui:${path}`, "--stack", "local"], { input: value });
+  }
 }

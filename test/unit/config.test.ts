@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configInput, parseConfig } from "../../infra/config.ts";
-import { privateKey, publicLine } from "../support/in-process-ssh.ts";
 import { assertFault, faultsOf, type FaultRow } from "./faults.ts";
 
-const login = { host: "build.example", hostKey: publicLine(privateKey()), privateKey: privateKey() };
 const key = `cache-1:${"A".repeat(43)}=`;
-const parse = (input: Record<string, unknown>) => parseConfig(input, ["sample"]);
+const parse = (input: Record<string, unknown>) => parseConfig(input, { flavors: ["sample"], isSecret: () => false });
 
 test("an empty configuration is the documented default", () => {
   assert.deepEqual(parse({}), {
@@ -14,6 +12,7 @@ test("an empty configuration is the documented default", () => {
     systems: ["x86_64-linux"],
     compression: { kind: "zstd" },
     buildHost: { kind: "local" },
+    builders: { kind: "none" },
     binaryCache: { kind: "directory", path: ".local/cache" },
     registry: { kind: "oci-directory", path: ".local/images" },
     substituters: [],
@@ -42,15 +41,11 @@ const bad: FaultRow<Record<string, unknown>>[] = [
   { code: "CONFIG_URL", input: { substituters: [{ url: "cache", publicKey: key }] }, where: "comfyui:substituters[0].url", says: ['found:    "cache"', "https://"] },
   { code: "CONFIG_PUBLIC_KEY", input: { substituters: [{ url: "https://cache.example", publicKey: "cache-1:short" }] }, where: "comfyui:substituters[0].publicKey", says: ["NAME:BASE64"] },
   { code: "CONFIG_DUPLICATE", input: { substituters: [{ url: "https://c.example", publicKey: key }, { url: "https://c.example", publicKey: key }] }, where: "comfyui:substituters[1].url", says: ["listed twice"] },
-  { code: "CONFIG_HOST", input: { buildHost: { kind: "ssh", ...login, host: "comfyui@build.example" } }, where: "comfyui:buildHost.host", says: ['found:    "comfyui@build.example"', "without user and port"] },
-  { code: "CONFIG_USER", input: { buildHost: { kind: "ssh", ...login, admin: "the root" } }, where: "comfyui:buildHost.admin", says: ['found:    "the root"'] },
-  { code: "CONFIG_HOST_KEY", input: { buildHost: { kind: "ssh", ...login, hostKey: "SHA256:abc" } }, where: "comfyui:buildHost.hostKey", says: ['found:    "SHA256:abc"', "npm run ops -- host key HOST"] },
-  { code: "CONFIG_PRIVATE_KEY", input: { buildHost: { kind: "ssh", ...login, privateKey: "~/.ssh/id_ed25519" } }, where: "comfyui:buildHost.privateKey", says: ["found:    a secret, not shown", "without a passphrase"] },
 ];
 for (const row of bad) test(`${row.code} at ${row.where}: ${JSON.stringify(row.input)}`, () => assertFault(row, parse));
 
 test("CONFIG_FLAVOR_UNKNOWN: a flavor that layers.json does not list", () =>
-  assertFault({ code: "CONFIG_FLAVOR_UNKNOWN", input: {}, where: "comfyui:flavor.kind", says: ["found:    sample", "expected: other"] }, (input) => parseConfig(input, ["other"])));
+  assertFault({ code: "CONFIG_FLAVOR_UNKNOWN", input: {}, where: "comfyui:flavor.kind", says: ["found:    sample", "expected: other"] }, (input) => parseConfig(input, { flavors: ["other"], isSecret: () => false })));
 
 test("all faults are reported at once, those between sections too", () => {
   const faults = faultsOf(() =>

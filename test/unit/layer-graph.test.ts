@@ -53,10 +53,10 @@ const bad: FaultRow<string>[] = [
 for (const row of bad) test(`${row.code} at ${row.where}`, () => assertFault(row, parseLayerGraph));
 
 test("GRAPH_UNREADABLE at layers.json", () =>
-  assertFault({ code: "GRAPH_UNREADABLE", input: "/nowhere", where: "layers.json", says: ["ENOENT"] }, (folder) => readPlan(folder, {})));
+  assertFault({ code: "GRAPH_UNREADABLE", input: "/nowhere", where: "layers.json", says: ["ENOENT"] }, (folder) => readPlan(folder, {}, () => false)));
 
 test("faults of the graph and of the configuration are reported together", () => {
-  const faults = faultsOf(() => readPlan("/nowhere", { flavour: {} }));
+  const faults = faultsOf(() => readPlan("/nowhere", { flavour: {} }, () => false));
   assert.deepEqual(faults.map(({ code }) => code), ["GRAPH_UNREADABLE", "CONFIG_UNKNOWN_KEY"]);
 });
 

@@ -11,7 +11,7 @@ import { layerRequest, makePlan, protocol, publishRequest } from "../../infra/re
 const project = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const graph = parseLayerGraph(project("layers/layers.json"));
 const inputs: LayerInputs = new Map(graph.layers.map(({ attr }) => [attr, { "lib/a.nix": "a".repeat(64), [`${attr}/default.nix`]: `${"b".repeat(64)}+x` }]));
-const plan = makePlan(graph, inputs, parseConfig({}, ["sample"]));
+const plan = makePlan(graph, inputs, parseConfig({}, { isSecret: () => true }));
 const requestOf = (attr: string) => JSON.parse(layerRequest(plan, graph.layers.find((layer) => layer.attr === attr) as Layer));
 
 test("a layer's request names its own files and the keys it is on", () => {
@@ -26,7 +26,7 @@ test("files and entries of the layers below are in the request as one word each"
   const changed = (attr: string) => {
     const others = new Map(inputs).set(attr, { ...inputs.get(attr), [`${attr}/more.nix`]: "c".repeat(64) });
     const layer = graph.layers.find((each) => each.attr === "layer3-pytorch") as Layer;
-    return JSON.parse(layerRequest(makePlan(graph, others, parseConfig({}, ["sample"])), layer));
+    return JSON.parse(layerRequest(makePlan(graph, others, parseConfig({}, { isSecret: () => true })), layer));
   };
   assert.match(base.below, /^[0-9a-f]{12}$/);
   assert.notEqual(changed("layer1-python").below, base.below);

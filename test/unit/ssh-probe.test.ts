@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FaultError } from "../../infra/faults.ts";
-import { fingerprintOf } from "../../infra/ssh/host-key.ts";
+import { fingerprintOf, publicLineOf } from "../../infra/ssh/host-key.ts";
 import { lookForSources, patienceOf, probe } from "../../infra/ssh/probe.ts";
-import { InProcessSsh, privateKey, publicLine } from "../support/in-process-ssh.ts";
+import { InProcessSsh, privateKey } from "../support/in-process-ssh.ts";
 import { freePort } from "../support/ports.ts";
 
 delete process.env["SSH_AUTH_SOCK"];
@@ -28,14 +28,14 @@ test("a host with several keys is asked for the pinned one", async () => {
   const keys = [privateKey("ecdsa"), privateKey()];
   for (const key of keys) {
     await using host = await InProcessSsh.start({ answer: now, hostKeys: keys });
-    await probe({ ...host.target, hostKey: publicLine(key) }, quick);
+    await probe({ ...host.target, hostKey: publicLineOf(key) }, quick);
   }
 });
 
 test("HOST_KEY_MISMATCH comes at once, with both fingerprints; also where the host has no key of the pinned type", async () => {
   for (const type of ["ed25519", "ecdsa"] as const) {
     await using host = await InProcessSsh.start({ answer: now });
-    const pinned = publicLine(privateKey(type));
+    const pinned = publicLineOf(privateKey(type));
     const message = await faultOf(probe({ ...host.target, hostKey: pinned }, { patience: 60, say: () => assert.fail("it waited") }));
     assert.match(message, /^error\[HOST_KEY_MISMATCH\]: comfyui@127\.0\.0\.1 \(port \d+\): the host shows another key/);
     assert.ok(message.includes(`found:    ${fingerprintOf(host.target.hostKey)}\n`) && message.includes(`expected: ${fingerprintOf(pinned)}\n`), message);
@@ -54,7 +54,7 @@ test("HOST_LOGIN_REFUSED comes at once, for a key that the host does not accept 
 
 test("HOST_UNREACHABLE comes when the patience is over, and the last reason with it", async () => {
   const said: string[] = [];
-  const target = { host: "127.0.0.1", port: await freePort(), user: "comfyui", hostKey: publicLine(privateKey()), privateKey: privateKey() };
+  const target = { host: "127.0.0.1", port: await freePort(), user: "comfyui", hostKey: publicLineOf(privateKey()), privateKey: privateKey() };
   const message = await faultOf(probe(target, { patience: 2, say: (line) => said.push(line) }));
   assert.match(message, /^error\[HOST_UNREACHABLE\]: .*did not answer within 2 s\n {2}found: {4}.*ECONNREFUSED/);
   assert.equal(said.length, 1);

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { cacheAnswer, parseAnswer } from "./answers.ts";
+import { cacheSettings, pinnedNixpkgs } from "./bootstrap.ts";
+import { bootstrapHost, textFor } from "./bootstrap-host.ts";
+import type { NixServeConfig } from "./config/cache.ts";
+import type { HostCommand } from "./host.ts";
+import type { Plan } from "./request.ts";
+
+export interface BinaryCacheArgs {
+  readonly plan: Plan;
+  /** The project's folder on this machine. */
+  readonly root: string;
+  /** The run of open-cache.sh on the build host, which makes the key by which it pushes. */
+  readonly opened: HostCommand;
+}
+
+/** What is pushed waits for the answer's resources. None where the cache is no machine, or one that is set up by hand. */
+export function openBinaryCache(name: string, args: BinaryCacheArgs): readonly pulumi.Resource[] {
+  const { binaryCache } = args.plan.config;
+  if (binaryCache.kind !== "nix-serve" || binaryCache.host.admin === undefined) return [];
+  return new BinaryCache(name, { ...args, config: binaryCache, admin: binaryCache.host.admin }).ready;
+}
+
+/** A cache that is a machine of its own: NAME-bootstrap sets it up. */
+class BinaryCache extends pulumi.ComponentResource {
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, { root, opened, config, admin }: BinaryCacheArgs & { readonly config: NixServeConfig; readonly admin: string }) {
+    super("comfyui:hosts:BinaryCache", name);
+    const { host, port, hostKey, privateKey, jump } = config.host;
+    const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
+    const text = opened.answer.apply((answer) => {
+      const { pushKey } = parseAnswer(cacheAnswer, answer);
+      return textFor(cacheSettings(config, { pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }));
+    });
+    this.ready = [bootstrapHost(`${name}-bootstrap`, { machine: { host, port, hostKey, privateKey, jump, admin }, text }, { parent: this }).resource];
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What sets up a machine: one text for root's shell, made of settings and of the files in infra/hosts/bootstrap. `pulumi up`
+ * sends it, a person pipes it into `ssh root@HOST bash -s`, a cloud gives it to a new machine as its user data: same bytes.
+ */
+import { canonicalJson, type Json } from "./canonical-json.ts";
+import type { BuildersConfig, Config } from "./config.ts";
+import { type NixServeConfig, readUrl } from "./config/cache.ts";
+import { publicKeyOf } from "./config/signing-key.ts";
+import { publicLineOf } from "./ssh/host-key.ts";
+
+export type Role = "build" | "cache" | "builder";
+
+/** Read by the role's file, which says what each member means. */
+export type BootstrapSettings = { readonly role: Role } & { readonly [key: string]: Json };
+
+export type BuilderConfig = Extract<BuildersConfig, { kind: "ssh" }>["hosts"][number];
+
+/** Longest text that a cloud takes as user data, in bytes. */
+export const longestText = 16 * 1024;
+
+/** `read`: a file of infra/hosts by its name. */
+export function bootstrapText(settings: BootstrapSettings, read: (name: string) => string): string {
+  const texts = [heredoc("SETTINGS", canonicalJson(settings)), ...Object.entries(embedded[settings.role]).map(([name, file]) => heredoc(name, read(file)))];
+  const files = ["messages.sh", "bootstrap/common.sh", `bootstrap/${settings.role}.sh`];
+  return ["#!/usr/bin/env bash\n", ...texts, ...files.map((name) => withoutComments(read(name)))].join("");
+}
+
+/** Scripts that the role's file installs, by the variable that holds their text. */
+const embedded: { readonly [R in Role]: { readonly [variable: string]: string } } = {
+  build: {},
+  cache: { CACHE_PUSH: "cache-push.sh" },
+  builder: {},
+};
+
+function heredoc(name: string, text: string): string {
+  return `${name}=$(cat <<'${name}'\n${text.trimEnd()}\n${name}\n)\n`;
+}
+
+/** Only what begins a line: there it is never a part of a text. */
+function withoutComments(script: string): string {
+  return script.replace(/^(#.*)?\n/gm, "");
+}
+
+/** Who may log in beside whom the machine knows: the configured key itself. An agent's keys are not known here. */
+function loginKeys({ privateKey }: { readonly privateKey?: string | undefined }): string[] {
+  return privateKey === undefined ? [] : [publicLineOf(privateKey)];
+}
+
+export function buildSettings({ buildHost, binaryCache, builders, substituters }: Config): BootstrapSettings {
+  if (buildHost.kind === "local") throw new Error("the machine that runs pulumi is set up by set-up");
+  const { volume = null, minFreeGiB, maxFreeGiB } = buildHost;
+  return {
+    role: "build",
+    authorizedKeys: loginKeys(buildHost),
+    ...readers({ binaryCache, substituters }),
+    netrc: netrc(binaryCache),
+    builders: builders.kind === "none" ? [] : builders.hosts.map(({ host, port, hostKey, systems, maxJobs, speedFactor, features }) => ({ host, port, hostKey, systems, maxJobs, speedFactor, features })),
+    minFreeGiB,
+    maxFreeGiB,
+    volume,
+  };
+}
+
+/** `pushKeys`: of the build hosts. `nixpkgs`: a flake reference that pins one. */
+export function cacheSettings(cache: NixServeConfig, { pushKeys, nixpkgs }: { readonly pushKeys: readonly string[]; readonly nixpkgs: string }): BootstrapSettings {
+  const { host, server, serverPath = null, domain = null, auth = null, signingKey, trusted } = cache;
+  return {
+    role: "cache",
+    authorizedKeys: loginKeys(host),
+    server,
+    serverPath,
+    nixpkgs,
+    publicKeys: [publicKeyOf(signingKey), ...trusted],
+    pushKeys,
+    domain,
+    port: listenPort(cache),
+    auth,
+    // Public caches (40) are asked for public paths before this one.
+    priority: 50,
+    volume: host.volume ?? null,
+  };
+}
+
+/** The port of a plain `url`; one by HTTPS without a domain is ended elsewhere, and comes here by the usual port. */
+function listenPort(cache: NixServeConfig): number {
+  const { protocol, port } = new URL(readUrl(cache));
+  if (cache.domain !== undefined) return Number(port || 443);
+  return protocol === "http:" ? Number(port || 80) : 80;
+}
+
+/** `clientKeys`: of the build hosts that hand derivations to it. */
+export function builderSettings(config: Pick<Config, "binaryCache" | "substituters">, builder: BuilderConfig, clientKeys: readonly string[]): BootstrapSettings {
+  const { systems, features, maxJobs } = builder;
+  return { role: "builder", clientKeys, ...readers(config), netrc: netrc(config.binaryCache), systems, features, maxJobs };
+}
+
+/** Caches that the machine's Nix reads, and whose signatures it takes. A directory is the build host's own. */
+function readers({ binaryCache, substituters }: Pick<Config, "binaryCache" | "substituters">): { substituters: Json; trustedPublicKeys: Json } {
+  if (binaryCache.kind === "directory") return { substituters, trustedPublicKeys: [] };
+  const publicKey = publicKeyOf(binaryCache.signingKey);
+  const url = binaryCache.kind === "s3" ? binaryCache.url : readUrl(binaryCache);
+  return { substituters: [{ url, publicKey }, ...substituters], trustedPublicKeys: binaryCache.trusted };
+}
+
+function netrc(cache: Config["binaryCache"]): Json {
+  if (cache.kind !== "nix-serve" || cache.auth === undefined) return null;
+  return [{ machine: new URL(readUrl(cache)).hostname, login: cache.auth.user, password: cache.auth.password }];
+}
+
+/** The nixpkgs that layers/flake.lock pins, as a flake reference. `text`: the file's. */
+export function pinnedNixpkgs(text: string): string {
+  const { owner, repo, rev } = (JSON.parse(text) as { nodes: { nixpkgs: { locked: { owner: string; repo: string; rev: string } } } }).nodes.nixpkgs.locked;
+  return `github:${owner}/${repo}/${rev}`;
+}

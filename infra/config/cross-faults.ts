@@ -1,0 +1,81 @@
+import type { Config, configSchema } from "../config.ts";
+import type { Fault } from "../faults.ts";
+import { publicKeyOf } from "./signing-key.ts";
+
+/** Sections that are right by themselves; what is wrong within one is reported beside this, so that both are mended at once. */
+export type Sections = { readonly [K in keyof Config]: Config[K] | undefined };
+
+/** Each section by itself. */
+export function sections({ shape }: typeof configSchema, input: Record<string, unknown>): Sections {
+  return Object.fromEntries(Object.entries(shape).map(([name, schema]) => [name, schema.safeParse(input[name]).data])) as Sections;
+}
+
+/** What no single value shows. */
+export function crossFaults(all: Sections, flavors: readonly string[] | undefined): Fault[] {
+  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...keyFaults(all), ...addressFaults(all)];
+}
+
+function flavorFaults({ flavor }: Sections, flavors: readonly string[] | undefined): Fault[] {
+  if (flavor === undefined || flavors === undefined || flavors.includes(flavor.kind)) return [];
+  return [{ code: "CONFIG_FLAVOR_UNKNOWN", where: "comfyui:flavor.kind", problem: "layers/layers.json has no such flavor", found: flavor.kind, expected: flavors.join(" or ") }];
+}
+
+function pathFaults({ binaryCache, registry }: Sections): Fault[] {
+  if (binaryCache?.kind !== "directory" || registry?.kind !== "oci-directory" || !nested(binaryCache.path, registry.path)) return [];
+  return [{ code: "CONFIG_PATH_CLASH", where: "comfyui:registry.path", problem: "the image would lie in the cache's folder, or the cache in the image's", found: `${registry.path} and ${binaryCache.path}` }];
+}
+
+function nested(a: string, b: string): boolean {
+  return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`);
+}
+
+function substituterFaults({ substituters = [] }: Sections): Fault[] {
+  return repeated(substituters.map(({ url }) => url)).map(({ value, at }) => ({ code: "CONFIG_DUPLICATE", where: `comfyui:substituters[${at}].url`, problem: "this substituter is listed twice", found: value }));
+}
+
+/** The roles want different settings of the same Nix: a cache host builds nothing, a builder trusts the build host. */
+function machineFaults({ buildHost, binaryCache, builders }: Sections): Fault[] {
+  const machines = [
+    ...(buildHost?.kind === "ssh" ? [{ where: "comfyui:buildHost.host", ...buildHost }] : []),
+    ...(binaryCache?.kind === "nix-serve" ? [{ where: "comfyui:binaryCache.host.host", ...binaryCache.host }] : []),
+    ...(builders?.kind === "ssh" ? builders.hosts.map((host, at) => ({ where: `comfyui:builders.hosts[${at}].host`, ...host })) : []),
+  ];
+  return repeated(machines.map(({ host, port }) => `${host.toLowerCase()} port ${port}`)).map(({ value, at, first }) => ({
+    code: "CONFIG_HOST_SHARED",
+    where: machines[at]?.where ?? "",
+    problem: "this machine has another role already",
+    found: value,
+    expected: `another machine than that of ${machines[first]?.where}`,
+  }));
+}
+
+function builderFaults({ buildHost, builders }: Sections): Fault[] {
+  if (builders?.kind !== "ssh" || buildHost?.kind !== "local") return [];
+  return [{ code: "CONFIG_BUILDERS_LOCAL", where: "comfyui:builders.kind", problem: "the machine that runs pulumi hands nothing to builders: its Nix is not set up by this program", found: "ssh, with buildHost.kind local", expected: "a build host of its own" }];
+}
+
+function keyFaults({ binaryCache }: Sections): Fault[] {
+  if (binaryCache === undefined || binaryCache.kind === "directory") return [];
+  return repeated([publicKeyOf(binaryCache.signingKey), ...binaryCache.trusted]).map(({ value, at }) => ({
+    code: "CONFIG_DUPLICATE",
+    where: `comfyui:binaryCache.trusted[${at - 1}]`,
+    problem: "this key is trusted already",
+    found: value,
+  }));
+}
+
+/** What is served by a name's certificate is not found under another address. */
+function addressFaults({ binaryCache }: Sections): Fault[] {
+  if (binaryCache?.kind !== "nix-serve" || binaryCache.domain === undefined || binaryCache.url === undefined) return [];
+  const { protocol, hostname } = new URL(binaryCache.url);
+  if (protocol === "https:" && hostname === binaryCache.domain) return [];
+  return [{ code: "CONFIG_ADDRESS", where: "comfyui:binaryCache.url", problem: "readers would not find the cache here: it is served by HTTPS under its domain", found: binaryCache.url, expected: `https://${binaryCache.domain}` }];
+}
+
+/** Each value that stands there again, with both places. */
+function repeated(values: readonly string[]): { value: string; at: number; first: number }[] {
+  return values.flatMap((value, at) => {
+    const first = values.indexOf(value);
+    return first < at ? [{ value, at, first }] : [];
+  });
+}
