@@ -11,21 +11,8 @@ STATE=${COMFYUI_STATE:-$ROOT/.local/host}
 # shellcheck disable=SC2034
 KEYS=${COMFYUI_KEYS:-$ROOT/.local/keys}
 
-# say MESSAGE: one progress line. Cut, because the command provider hangs for ever on a line of 64 KiB or more.
-say() {
-  printf '%s\n' "${1:0:2000}" >&2
-}
-
-# fail CODE PROBLEM FIX [FOUND] [EXPECTED]: a stable code, what is wrong, and what to do about it; ends the script.
-fail() {
-  {
-    printf 'error[%s]: %s\n' "$1" "${2:0:2000}"
-    [ -z "${4:-}" ] || printf '  found:    %s\n' "${4:0:2000}"
-    [ -z "${5:-}" ] || printf '  expected: %s\n' "${5:0:2000}"
-    printf '  fix:      %s\n' "${3:0:2000}"
-  } >&2
-  exit 1
-}
+# shellcheck source=messages.sh
+. "$ROOT/infra/hosts/messages.sh"
 
 # need TOOL...: every tool that is not on PATH, all at once.
 need() {

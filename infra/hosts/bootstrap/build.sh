@@ -1,0 +1,73 @@
+# The role of a build host: Nix, what the host scripts need, and the user `comfyui`, who may build and is nobody special.
+# Settings: {role: "build", authorizedKeys, substituters: [{url, publicKey}], trustedPublicKeys, netrc: null | [{machine, login,
+# password}], builders: [{host, port, hostKey, systems, maxJobs, speedFactor, features}], minFreeGiB, maxFreeGiB, volume}
+# shellcheck shell=bash
+
+# gib FILTER: a number of GiB in bytes.
+gib() {
+  setting "($1 // 0) * 1073741824 | floor"
+}
+
+# remote_builders: the machines that Nix hands derivations to, reached by a name in root's ssh settings, which hold port, key
+# and host key. The private key is made here and never leaves this host.
+remote_builders() {
+  local key=/etc/nix/builder_ed25519
+  if [ "$(setting '.builders | length')" -gt 0 ] && [ ! -e "$key" ]; then
+    rm -f "$key.new" "$key.new.pub"
+    ssh-keygen -q -t ed25519 -N '' -C '' -f "$key.new"
+    mv "$key.new.pub" "$key.pub"
+    mv "$key.new" "$key"
+  fi
+  put /etc/nix/builders_known_hosts 644 root:root "$(
+    setting '.builders // [] | to_entries[] | "comfyui-builder-\(.key) \(.value.hostKey | split(" ")[0:2] | join(" "))"'
+  )"
+  put /etc/ssh/ssh_config.d/comfyui-builders.conf 644 root:root "$(setting '.builders // [] | to_entries[] | "Host comfyui-builder-\(.key)
+  HostName \(.value.host)
+  Port \(.value.port // 22)
+  User comfyui-builder
+  HostKeyAlias comfyui-builder-\(.key)
+  IdentityFile /etc/nix/builder_ed25519
+  IdentitiesOnly yes
+  UserKnownHostsFile /etc/nix/builders_known_hosts
+  GlobalKnownHostsFile none
+  StrictHostKeyChecking yes
+  BatchMode yes
+  ConnectTimeout 15
+  ServerAliveInterval 15
+  ServerAliveCountMax 4"')"
+  put /etc/nix/machines 644 root:root "$(setting '.builders // [] | to_entries[] | [
+    "ssh-ng://comfyui-builder-\(.key)", (.value.systems | join(",")), "/etc/nix/builder_ed25519", .value.maxJobs // 1,
+    .value.speedFactor // 1, (.value.features // [] | join(",") | if . == "" then "-" else . end), "-", "-"] | map(tostring) | join(" ")')"
+}
+
+# passwords of caches: the daemon reads them as root, `nix path-info` as comfyui.
+passwords() {
+  put /etc/nix/netrc 640 root:comfyui "$(setting '.netrc // [] | .[] | "machine \(.machine) login \(.login) password \(.password)"')"
+}
+
+role() {
+  local keys
+  install_nix
+  packages skopeo zstd git curl python3-pip xz-utils gpg gpgv debian-archive-keyring
+  account comfyui --create-home --shell /bin/bash
+  member comfyui nix-users
+  keys=$(setting '.authorizedKeys[]?' && admin_keys)
+  login_keys comfyui "$keys"
+  sshd_settings 'Match User comfyui
+  AuthorizedKeysFile /etc/ssh/comfyui/%u'
+  passwords
+  remote_builders
+  nix_conf "trusted-users = root
+max-jobs = auto
+cores = 0
+min-free = $(gib .minFreeGiB)
+max-free = $(gib .maxFreeGiB)
+builders = @/etc/nix/machines
+builders-use-substitutes = true
+$(caches)"
+  nix_daemon
+  answer role=build "nix=$(nix --version)" "system=$(uname -m)-linux" \
+    "builderKey=$([ ! -e /etc/nix/builder_ed25519.pub ] || cat /etc/nix/builder_ed25519.pub)"
+}
+
+bootstrap
