@@ -1,5 +1,5 @@
-# What every shell script here says to a person, and how: on stderr. Sourced, and part of a bootstrap's text.
 # shellcheck shell=bash
+# What every shell script here says to a person, and how: on stderr. Sourced, and part of a bootstrap's text.
 
 # say MESSAGE: one progress line. Cut, because the command provider hangs for ever on a line of 64 KiB or more.
 say() {

@@ -50,6 +50,8 @@ export class HostMachine {
   readonly adminKey: KeyPair;
   /** The device of the disk that was asked for. */
   readonly disk: string | undefined;
+  /** A folder of the test's for what belongs to the hosts: keys, and files on their way. */
+  readonly folder: string;
   readonly #network: HostNetwork;
   readonly #container: string;
   readonly #cleanup: Cleanup;
@@ -60,6 +62,7 @@ export class HostMachine {
     this.hostKey = key.public;
     this.adminKey = network.adminKey;
     this.disk = disk;
+    this.folder = network.folder;
     this.#network = network;
     this.#container = container;
     this.#cleanup = cleanup;

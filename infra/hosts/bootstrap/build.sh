@@ -1,7 +1,7 @@
+# shellcheck shell=bash
 # The role of a build host: Nix, what the host scripts need, and the user `comfyui`, who may build and is nobody special.
 # Settings: {role: "build", authorizedKeys, substituters: [{url, publicKey}], trustedPublicKeys, netrc: null | [{machine, login,
 # password}], builders: [{host, port, hostKey, systems, maxJobs, speedFactor, features}], minFreeGiB, maxFreeGiB, volume}
-# shellcheck shell=bash
 
 # gib FILTER: a number of GiB in bytes.
 gib() {

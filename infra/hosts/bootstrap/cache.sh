@@ -1,8 +1,8 @@
+# shellcheck shell=bash
 # The role of a cache host: serves its store over HTTP, and takes what a trusted key signed from the build hosts' push keys.
 # Settings: {role: "cache", authorizedKeys, server: "nix-serve-ng" | "nix-serve" | "harmonia", serverPath: null | path of its
 # program, nixpkgs: flake reference, publicKeys, pushKeys, domain: null | name, port, auth: null | {user, password}, priority,
 # volume}. CACHE_PUSH holds cache-push.sh.
-# shellcheck shell=bash
 
 readonly LIB=/usr/local/lib/comfyui INTERNAL=127.0.0.1:5000
 

@@ -1,7 +1,7 @@
+# shellcheck shell=bash
 # Shared by the roles. A bootstrap's text is SETTINGS (JSON), messages.sh, this file and one role's file, piped into a root
 # shell: `ssh root@HOST bash -s`, or given as a cloud's user data. Nothing happens before the role's last line was read, so
 # a cut connection leaves nothing half done; a run that was killed is continued by the next; one that is done changes nothing.
-# shellcheck shell=bash
 set -euo pipefail
 
 # setting FILTER: one value of the settings as text; nothing where it is null. Standard input, so that no secret is an argument.
@@ -138,7 +138,8 @@ Match all" check
 volume() {
   local device=$1 label=comfyui-nix found uuid
   packages e2fsprogs
-  for _ in $(seq 60); do [ ! -b "$device" ] || break; sleep 1; done
+  # A cloud attaches it while the host starts.
+  for _ in $(seq 60); do [ ! -e "$device" ] || break; sleep 1; done
   [ -b "$device" ] || fail BOOTSTRAP_VOLUME_MISSING "there is no disk $device for /nix" "attach it, or correct the name" "$(lsblk -dno NAME | xargs)" "$device"
   if ! mountpoint -q /nix && [ -n "$(ls -A /nix/store 2>/dev/null)" ]; then
     fail BOOTSTRAP_STORE_EXISTS "/nix has a store already, which a disk mounted over it would hide" "move it to the disk by hand, or leave the volume out"
