@@ -19,10 +19,15 @@ const ENVIRONMENT = /^(https?_proxy|no_proxy|all_proxy|PIP_(EXTRA_)?INDEX_URL)$/
 /** The settings that say how apt reaches a mirror and what it makes of what it gets. */
 const APT_ACQUIRE = /^Acquire::(https?|Check-|Retries)/;
 
+/** Runs a command of the system in `root`, where this machine's temporary folder is not there. */
+async function inside(root: string, ...command: string[]): Promise<void> {
+  await run("chroot", [root, "env", "--unset=TMPDIR", ...command]);
+}
+
 /** This machine's own way to packages, for the system in `root`. */
 async function takePackagesAsHere(root: string): Promise<void> {
   if (existsSync(OWN_CERTIFICATES)) await cp(OWN_CERTIFICATES, join(root, OWN_CERTIFICATES), { recursive: true, dereference: true });
-  await run("chroot", [root, "update-ca-certificates"]);
+  await inside(root, "update-ca-certificates");
   const { stdout } = await run("apt-config", ["dump"]);
   const settings = stdout.split("\n").filter((line) => APT_ACQUIRE.test(line));
   await writeFile(join(root, "etc/apt/apt.conf.d/50acquire"), `${settings.join("\n")}\n`);
@@ -37,7 +42,7 @@ async function make(folder: string): Promise<void> {
   const options = ["--variant=minbase", `--include=${PACKAGES.join(",")}`, `--keyring=${KEYRING}`];
   await run("debootstrap", [...options, SUITE, root, await mirror()], { timeout: 10 * 60_000 });
   await takePackagesAsHere(root);
-  await run("chroot", [root, "apt-get", "clean"]);
+  await inside(root, "apt-get", "clean");
   // Those of a real host are its own; the tests give each machine theirs.
   await run("sh", ["-c", 'rm -f "$1"/etc/ssh/ssh_host_*', "sh", root]);
   await run("tar", ["-C", root, "--numeric-owner", "-cf", join(folder, "root.tar"), "."]);
