@@ -181,21 +181,29 @@ caches() {
   setting '
     "substituters = " + ([.substituters[]?.url] | join(" ")),
     "trusted-public-keys = " + ([.substituters[]?.publicKey, .trustedPublicKeys[]?] | map(select(. != null)) | unique | join(" "))'
-  printf '%s\n' 'connect-timeout = 10' 'fallback = true' 'narinfo-cache-negative-ttl = 0' 'always-allow-substitutes = true'
+  printf '%s\n' 'connect-timeout = 10' 'fallback = true' 'narinfo-cache-negative-ttl = 0'
+  # Ubuntu's Nix does not know it: there joins and generated texts are built where newer ones fetch them.
+  ! nix_since 2.19 || printf '%s\n' 'always-allow-substitutes = true'
+}
+
+# nix_since VERSION: whether this host's Nix is that new.
+nix_since() {
+  local version
+  version=$(nix --version)
+  printf '%s\n%s\n' "$1" "${version##* }" | sort --version-sort --check=quiet
 }
 
 # install_nix: Nix's daemon from the distribution, with /nix on the volume of the settings, if there is one.
 install_nix() {
-  local device version
+  local device
   device=$(setting .volume)
   [ -z "$device" ] || volume "$device"
   # bash-static: /bin/sh in the distribution's sandbox.
   packages nix-bin nix-setup-systemd bash-static ca-certificates
   systemd-tmpfiles --create nix-daemon.conf
   [ -e /nix/var/nix/db/db.sqlite ] || nix-store --init
-  version=$(nix --version)
-  printf '2.18\n%s\n' "${version##* }" | sort --version-sort --check=quiet ||
-    fail BOOTSTRAP_NIX_OLD "this distribution's Nix is too old" "use Debian 13 or Ubuntu 24.04" "$version" "2.18 or newer"
+  nix_since 2.18 ||
+    fail BOOTSTRAP_NIX_OLD "this distribution's Nix is too old" "use Debian 13 or Ubuntu 24.04" "$(nix --version)" "2.18 or newer"
 }
 
 # nix_daemon: with nix.conf as it is now. Builds are unpacked on the disk of /nix: /tmp is often memory.
