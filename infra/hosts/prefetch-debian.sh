@@ -29,10 +29,10 @@ drop_relocked() { # FOLDER
 
 debian() { # FOLDER: all packages of the lock, and the seed, into the store
   local lock stale
-  drop_relocked "$1"
+  [ "$relock" = false ] || drop_relocked "$1"
   lock=$(debian_lock "$1")
   suite=$(jq -r .suite "$lock")
-  all_files "$lock" | jq -c 'select(.index == "debian")' | lacking > "$work/debs"
+  wanted_files "$lock" | jq -c 'select(.index == "debian")' | lacking > "$work/debs"
   if [ -s "$work/debs" ]; then
     private_apt
     jq -r .name "$work/debs" | offered > "$work/offered"
@@ -129,8 +129,8 @@ unpack_seed() {
 
 seed() { # LOCK
   local entry package added
-  entry=$(all_files "$1" | jq -c 'select(.index == "seed")' | with_paths)
-  [ -n "$(missing <<< "$entry")" ] || return 0
+  entry=$(wanted_files "$1" | jq -c 'select(.index == "seed")' | with_paths)
+  [ -n "$entry" ] && [ -n "$(missing <<< "$entry")" ] || return 0
   package=$(all_files "$1" | jq -c --arg name "$(jq -r .unpackedFrom <<< "$entry")" 'select(.name == $name)' | with_paths)
   added=$(nix-store --add-fixed --recursive sha256 \
     "$(unpack_seed "$(jq -r .path <<< "$package")" "$(jq -r .file <<< "$entry")")")
@@ -143,7 +143,7 @@ seed() { # LOCK
 make_relocked() {
   local gone entry package tree
   [ "$relock" = true ] || fail PREFETCH_LOCK_STALE "Debian no longer has packages that flavor $flavor locks" \
-    "run 'npm run setup', which locks what Debian has now" "not on the mirror: $2"
+    "run 'npm run setup' on the machine that runs pulumi: it locks what Debian has now, and the next 'pulumi up' takes that to the build host" "not on the mirror: $2"
   say "Debian $suite no longer has $2"
   all_files "$1/lock.json" | jq -c 'select(.index == "debian")' > "$work/old"
   jq -r .name "$work/old" | offered > "$work/offered"

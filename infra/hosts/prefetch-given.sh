@@ -14,7 +14,7 @@ given_found() { # lines `PATH HASH` of what was given
 # All faults before anything is added: files that the locks do not name, and files that they name and nobody gave.
 given() { # LOCK...
   local path hash file strangers absent
-  all_files "$@" | jq -c 'select(.given)' > "$work/given-all"
+  wanted_files "$@" | jq -c 'select(.given)' > "$work/given-all"
   for path in "${given_paths[@]}"; do
     hash=$(hash_of_given "$path")
     printf '%s %s\n' "$path" "${hash:-cannot be read}"

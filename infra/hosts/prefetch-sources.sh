@@ -51,7 +51,7 @@ fetch_url() {
 
 urls() { # LOCK...
   local url file hash size
-  all_files "$@" | jq -c 'select(.url)' | lacking > "$work/url"
+  wanted_files "$@" | jq -c 'select(.url)' | lacking > "$work/url"
   [ -s "$work/url" ] || return 0
   need curl
   while IFS=$'\t' read -r url file hash size; do fetch_url "$url" "$file" "$hash" "$size"; done < \
@@ -60,7 +60,7 @@ urls() { # LOCK...
 
 git_revisions() { # LOCK...
   local url rev file hash found
-  all_files "$@" | jq -c 'select(.git)' | with_paths | missing > "$work/git"
+  wanted_files "$@" | jq -c 'select(.git)' | with_paths | missing > "$work/git"
   [ -s "$work/git" ] || return 0
   need git
   mkdir -p "$work/trees"

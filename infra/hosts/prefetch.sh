@@ -2,11 +2,13 @@
 # Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network. Where Nix has
 # the flavor's package set fetch them itself (nixpkgs), only the files that nobody serves.
 #
-# stdin   {"protocol": 3, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...]}   (given: default none)
+# stdin   {"protocol": 3, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...], "only": ["file", ...]}
+#         given: default none; only: default all files; the locks' names for those that are wanted now
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then
 # resolved anew, and layers/package-sets/debian/debs/relocked.json (ignored by git, preferred by the package set) says to what.
+# Without it, no file of the project is changed: a layer that is being built calls this so.
 # Environment: COMFYUI_STATE, COMFYUI_DOWNLOADS (folders), COMFYUI_DEBIAN_MIRROR (where this machine's apt is not Debian's).
 set -euo pipefail
 
@@ -30,6 +32,17 @@ export LC_ALL=C
 all_files() {
   jq -cn --arg system "$system" \
     '[inputs | .files[]? | select((.system // $system) == $system)] | unique_by([.file, .hash])[]' "$@"
+}
+
+# wanted_files LOCK...: those of the files that this run is to fetch, with what it takes to make them: the seed comes out of a
+# package, and pip reads a source distribution with two tools.
+wanted_files() {
+  all_files "$@" | jq -cn --argjson only "$only" '[inputs] as $all
+    | if $only == null then $all
+      else [$all[] | select(.file | IN($only[]))] as $named
+        | ([$named[] | .unpackedFrom // empty] + if any($named[]; .index == "pypi" and (.file | endswith(".whl") | not)) then ["setuptools", "wheel"] else [] end) as $tools
+        | $named + [$all[] | select(.name | IN($tools[]))] | unique
+      end | .[]'
 }
 
 # with_paths < entries: the same with `path`, which Nix computes without writing anything.
@@ -119,7 +132,7 @@ pip_download() { # FOLDER OPTION...
 
 pypi() { # LOCK...
   local file hash options
-  all_files "$@" | jq -c 'select(.index == "pypi")' | lacking > "$work/pypi"
+  wanted_files "$@" | jq -c 'select(.index == "pypi")' | lacking > "$work/pypi"
   [ -s "$work/pypi" ] || return 0
   pip_program
   mkdir -p "$work/wheels" "$work/sources"
@@ -164,23 +177,25 @@ read_flavor() {
   fi
   package_set=$ROOT/layers/package-sets/$package_set
   system=$(uname -m)-linux
+  only=$(jq -c '.only' <<<"$REQUEST")
   mapfile -t given_paths < <(jq -r '.given // [] | .[]' <<<"$REQUEST")
 }
 
 # The roots keep a garbage collection from what only a download could bring back.
-pin() { # < entries
+pin() { # LOCK...
   local roots=$STATE/roots/prefetch/$flavor entry
-  with_paths > "$work/all"
+  wanted_files "$@" | with_paths > "$work/all"
   entry=$(missing < "$work/all" | jq -r .file | head -n 3)
   [ -z "$entry" ] || fail PREFETCH_STORE "the store lacks files that were just added" "$again" "missing: ${entry//$'\n'/, }"
+  all_files "$@" | with_paths > "$work/every"
+  missing < "$work/every" | jq -r .path > "$work/absent"
   rm -rf "$roots"
   mkdir -p "$roots"
-  jq -r .path "$work/all" | xargs -r nix-store --add-root "$roots/file" --realise > /dev/null
+  jq -r .path "$work/every" | { grep -v -x -F -f "$work/absent" || [ $? -eq 1 ]; } | xargs -r nix-store --add-root "$roots/file" --realise > /dev/null
 }
 
 main() {
   need jq nix nix-store flock xargs base64 od
-  export NIX_CONFIG="${NIX_CONFIG:-}"$'\n'"extra-experimental-features = nix-command"
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   read_flavor
@@ -197,9 +212,10 @@ main() {
     git_revisions "${flavor_locks[@]}"
     urls "${flavor_locks[@]}"
     pypi "${flavor_locks[@]}" "$build_lock"
-    all_files "${flavor_locks[@]}" "$build_lock" "$(debian_lock "$package_set/debs")" | pin
+    pin "${flavor_locks[@]}" "$build_lock" "$(debian_lock "$package_set/debs")"
   else
-    pin < "$work/given-all"
+    jq -cs '{files: .}' "$work/given-all" > "$work/given.lock.json"
+    pin "$work/given.lock.json"
   fi
   jq -cn --argjson total "$(wc -l < "$work/all")" --argjson count "$count" --argjson bytes "$bytes" \
     --argjson relocked "$(relocked_packages "$package_set/debs")" \
