@@ -6,7 +6,10 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/disk.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/build.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 
 need jq nix nix-store flock timeout sha256sum
@@ -19,43 +22,46 @@ fingerprint=$(asked .fingerprint)
   fail REQUEST_INVALID "the request names no layer and fingerprint" "run this script through pulumi" "$layer $fingerprint"
 
 begin_run "$layer" "$fingerprint" build "$layer"
+guard_disk "$layer"
 attr=$FLAVOR_SET.$layer
 installables=("$attr" "$attr.checks")
 has_blob=$(jq --arg layer "$layer" '.layers[] | select(.attr == $layer) | .blob' "$WORK/source/layers.json")
 [ "$has_blob" = false ] || installables+=("$attr.blob")
 
 say "$layer: building (log: $LOG)"
-status=0
-nix_build "$LOG" "$WORK/result.json" "$STATE/roots/layers/$layer" "${installables[@]}" || status=$?
-case $status in
-  0) ;;
-  124 | 137) fail LAYER_TIMEOUT "$layer did not build within $LIMIT seconds (log: $LOG)" "set COMFYUI_LAYER_TIMEOUT to more seconds, or look for a hanging build in the log" ;;
-  *) fail LAYER_BUILD_FAILED "$layer did not build (log: $LOG)" "correct the layer, then run 'pulumi up' again: finished layers are kept" "$(why "$LOG")" ;;
-esac
+build "$layer" "$layer did not build" "correct the layer, then run 'pulumi up' again: finished layers are kept" \
+  "$WORK/result.json" "$STATE/roots/layers/$layer" "${installables[@]}"
 
 mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
 mapfile -t outs < <(jq -r '.[].outputs.out' "$WORK/result.json")
 say "$layer: copying to the cache"
 cache_mend "$LOG"
-cache_push "$LOG" "${drvs[@]}"
-cache_verify "${outs[@]}"
+cache_deliver "$LOG" "layers/$layer/$fingerprint" "${drvs[@]}"
 
 # By what was built, not by the key: an edited comment is another key for the same thing.
 record=$STATE/records/$layer/$(printf '%s\n' "${outs[@]}" | word).json
-blobs=[]
-[ "$has_blob" = false ] || blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[2]}/blob.json")
+if [ "$has_blob" = true ]; then
+  blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[2]}/blob.json")
+else
+  blobs=[]
+fi
 known=null
 [ ! -s "$record" ] || known=$(cat "$record")
 jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${outs[0]}" \
   --argjson blobs "$blobs" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \
-  --argjson built "$(grep -c "^building '" "$LOG" || [ $? -eq 1 ])" \
-  --argjson substituted "$(grep -c "^copying path '.* from '" "$LOG" || [ $? -eq 1 ])" \
+  --argjson built "$(sed -n "s/^building '\([^']*\)'.*/\1/p" "$LOG" | sort -u | wc -l)" \
+  --argjson substituted "$(grep "^copying path '.* from '" "$LOG" | grep -c -v " from 'ssh" || [ $? -eq 1 ])" \
   --argjson known "$known" --argjson cached "$CACHED" '
   {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blobs: $blobs,
    seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false, cached: $cached,
    startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
   | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
 # A re-run that built nothing leaves the record of the run that did.
-[ "$(jq .reused "$WORK/answer.json")" = true ] || { cp "$WORK/answer.json" "$record.new" && mv "$record.new" "$record"; }
+if [ "$(jq .reused "$WORK/answer.json")" = false ]; then
+  contents=$(nix path-info --closure-size "${outs[0]}" | awk '{ print $2 }')
+  # What a build takes: the contents, the tar that is made of them, and the blob. A layer that is no blob is its closure.
+  jq -c --argjson closure "$contents" '. + {buildBytes: (2 * ([.blobs[].tarSize] | add // $closure) + ([.blobs[].size] | add // 0))}' "$WORK/answer.json" >"$record.new"
+  mv "$record.new" "$record"
+fi
 cat "$WORK/answer.json"

@@ -2,7 +2,14 @@
 # shellcheck shell=bash disable=SC2034
 
 CACHE_WANTS=(.cache.path)
+CACHE_OPEN_WANTS=()
+CACHE_TOOLS=()
 CACHE_KEY=$KEYS/cache
+
+# Every request says where the folder is.
+record_cache() {
+  return 0
+}
 
 cache_find() {
   CACHE_NAME=$ROOT/$(asked .cache.path)
@@ -18,6 +25,11 @@ cache_open() {
   # Nix writes this file with its first push; with it the folder is a cache from the start.
   [ -e "$CACHE_NAME/nix-cache-info" ] || printf 'StoreDir: /nix/store\n' >"$CACHE_NAME/nix-cache-info"
   CACHE_OPENED=$(jq -cn --arg location "file://$CACHE_NAME" '{$location}')
+}
+
+# It is on this host: what is wrong with it shows where it is written.
+cache_probe() {
+  return 0
 }
 
 cache_send() {
@@ -44,12 +56,18 @@ cache_mend() {
   done < <(sed -n "s/^building '\([^']*\)'.*/\1/p" "$1" | xargs -r nix-store --query --outputs)
 }
 
+# Nothing is taken away from a folder.
+cache_pin() {
+  return 0
+}
+
 cache_signature_fix() {
   printf "delete the .narinfo files of these paths in the cache, then run 'pulumi up' again"
 }
 
 # The key goes with the cache: nothing is left that it signed.
 cache_remove() {
+  cache_find
   rm -rf -- "$CACHE_NAME" "$KEYS"
   removed+=("$CACHE_NAME" "$KEYS")
 }

@@ -1,21 +1,32 @@
 # The binary cache, as far as it is the same for every kind. Sourced, never run.
 # shellcheck shell=bash
 #
-# What differs by kind is in cache-KIND.sh (KIND: directory). Each defines:
-#   CACHE_WANTS           what every request must have of the cache
+# What differs by kind is in cache-KIND.sh, each of which defines all of these:
+#   CACHE_WANTS           what every request must have of the cache; cache_find fails without it
+#   CACHE_OPEN_WANTS      what the request of open-cache.sh must have besides
+#   CACHE_TOOLS           programs that it takes besides Nix
 #   CACHE_KEY             path of the signing key's files, without .secret and .public
-#   cache_find            finds out where the cache is: CACHE_NAME for people, CACHE_STORE for Nix
+#   record_cache          writes down what layers' requests do not say
+#   cache_find            finds out where the cache is: CACHE_NAME for people, CACHE_STORE for Nix; and how to use it
 #   cache_substituter     the URL by which a build reads it
 #   cache_open            makes it ready for use; members of open-cache.sh's answer, as JSON, into CACHE_OPENED
+#   cache_probe           ends the script, or calls cache_outage, where it does not answer
 #   cache_send LIST       copies the paths in the file LIST with their closures, signed
-#   cache_send_failed WHY ends the script: WHY is what the copy said at last
+#   cache_send_failed WHY ends the script, or calls cache_outage; WHY is what the copy said at last
 #   cache_mend LOG        takes away copies that the build in this log found damaged
+#   cache_pin NAME PATH.. keeps these of its paths through a garbage collection there, under this name of the stack's
 #   cache_signature_fix   what to do about a path without a good signature
 #   cache_remove          takes it away with its key; what was removed is added to the list `removed`
 
-readonly CACHE_KINDS=(directory)
+readonly CACHE_KINDS=(directory nix-serve s3)
 
-# use_cache: the functions of the request's kind of cache, and where the cache is.
+# As cache_find leaves them where it says nothing else; read by the other scripts too.
+# shellcheck disable=SC2034
+CACHE_TRUSTED="" CACHE_ACCESS=() CACHE_NETRC="" CACHE_ON_FAILURE=fail
+# Whether all of what this run was to push is in the cache; false from the moment that the cache fails, which is then left alone.
+CACHED=true
+
+# use_cache: the functions of the request's kind of cache.
 use_cache() {
   local kind
   kind=$(asked .cache.kind)
@@ -23,17 +34,19 @@ use_cache() {
     fail REQUEST_INVALID "the cache's kind is not known" "run 'pulumi up' with the program of this script's revision" "$kind" "${CACHE_KINDS[*]}"
   # shellcheck source=cache-directory.sh
   . "$(dirname -- "${BASH_SOURCE[0]}")/cache-$kind.sh"
-  demand "${CACHE_WANTS[@]}"
-  cache_find
+  need "${CACHE_TOOLS[@]}"
 }
 
-# Whether all of what this run was to push is in the cache. Read by the scripts that source this file.
-# shellcheck disable=SC2034
-CACHED=true
-
-# cache_keys: the public keys of what the cache holds.
+# cache_keys: the public keys of what the cache holds, the newest first.
 cache_keys() {
-  cat "$CACHE_KEY.public"
+  printf '%s %s' "$(cat "$CACHE_KEY.public")" "$CACHE_TRUSTED"
+}
+
+# cache_outage CODE PROBLEM FIX [FOUND] [EXPECTED]: ends the script; where the cache may fail, says so and goes on without it.
+cache_outage() {
+  [ "$CACHE_ON_FAILURE" = continue ] || fail "$@"
+  say "warning[$1]: $2; going on without the cache: the next run pushes what is lacking"
+  CACHED=false
 }
 
 # cache_push LOG DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output
@@ -41,6 +54,7 @@ cache_keys() {
 cache_push() {
   local list all log=$1
   shift
+  [ "$CACHED" = true ] || return 0
   all=$(nix-store --query --requisites --include-outputs "$@" | grep -v '\.drv$')
   list=$(mktemp -- "$WORK/push.XXXXXX")
   # Those outputs that are there: of the image's two, a cache may have handed over one.
@@ -65,13 +79,53 @@ not_offered() {
 
 # signatures PATH...: fails, naming them, where the cache has one of these or of what they refer to without our signature.
 signatures() {
-  nix store verify --store "$CACHE_STORE" --recursive --no-contents --sigs-needed 1 --option trusted-public-keys "$(cache_keys)" "$@"
+  nix store verify --store "$CACHE_STORE" --recursive --no-contents --sigs-needed 1 "${CACHE_ACCESS[@]}" --option trusted-public-keys "$(cache_keys)" "$@"
 }
 
 # cache_verify PATH...: a push without a valid signature is refused only where it is used; so ask now.
 cache_verify() {
   local problem
+  [ "$CACHED" = true ] || return 0
   problem=$(signatures "$@" 2>&1) ||
     fail CACHE_SIGNATURE "the cache in $CACHE_NAME has paths that its key did not sign: $(grep -v '^checking' <<<"$problem" | head -n 3)" \
       "$(cache_signature_fix)"
+}
+
+# cache_keep NAME PATH...: see cache_pin; a cache that is gone between a push and this is an outage like any other.
+cache_keep() {
+  local problem
+  [ "$CACHED" = true ] || return 0
+  problem=$(cache_pin "$@" 2>&1) || cache_send_failed "$problem"
+}
+
+# cache_deliver LOG NAME DRV...: the outputs of these into the cache, signed, verified and pinned as NAME. What the cache's
+# failure leaves undone is noted, for cache_settle.
+cache_deliver() {
+  local log=$1 name=$2 outs note=$STATE/owed/${2//\//_}
+  shift 2
+  mapfile -t outs < <(nix-store --query --outputs "$@")
+  cache_push "$log" "$@"
+  cache_verify "${outs[@]}"
+  cache_keep "$name" "${outs[@]}"
+  if [ "$CACHED" = true ]; then
+    rm -f -- "$note"
+  else
+    mkdir -p "$STATE/owed"
+    printf '%s\n' "$name" "$@" >"$note"
+  fi
+}
+
+# cache_settle LOG: delivers what earlier runs could not, as far as it is still on this host.
+cache_settle() {
+  local note lines
+  for note in "$STATE"/owed/*; do
+    if [ ! -e "$note" ] || [ "$CACHED" = false ]; then return; fi
+    mapfile -t lines <"$note"
+    if nix-store --check-validity "${lines[@]:1}" 2>/dev/null; then
+      say "copying to the cache what it lacks since it failed: ${lines[0]}"
+      cache_deliver "$1" "${lines[@]}"
+    else
+      rm -f -- "$note"
+    fi
+  done
 }

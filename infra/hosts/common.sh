@@ -24,6 +24,10 @@ need() {
     "run 'npm run setup' (or 'bash infra/setup.sh'), then '. .local/env.sh'" "PATH=$PATH" "${missing[*]} on PATH"
 }
 
+# Where a fresh shell does not look for it: the daemon's installation.
+command -v nix >/dev/null 2>&1 || PATH=$PATH:/nix/var/nix/profiles/default/bin
+export NIX_CONFIG="${NIX_CONFIG:-}"$'\n'"extra-experimental-features = nix-command flakes"
+
 # read_request FILTER...: the JSON request on stdin into REQUEST, refused when it is of another form or lacks one of these
 # values. All of them here, before anything is done: a failure of `asked` within a word or a condition would not end a script.
 read_request() {

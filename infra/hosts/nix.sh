@@ -4,21 +4,48 @@
 # Longest time one build may take, in seconds.
 LIMIT=${COMFYUI_LAYER_TIMEOUT:-14400}
 
+# store_info OPTION...: what Nix says of a store; the command's name has changed with 2.19.
+store_info() {
+  local said status=0
+  said=$(nix store info "$@" 2>&1) || status=$?
+  case $said in *"is not a recognised command"*) status=0 said=$(nix store ping "$@" 2>&1) || status=$? ;; esac
+  printf '%s\n' "$said"
+  return "$status"
+}
+
+# find_trust: whether Nix lets this user choose substituters and keys, into NIX_TRUSTED. Who writes the store himself is asked
+# by nobody.
+find_trust() {
+  local info
+  NIX_TRUSTED=true
+  [ ! -w /nix/var/nix/db ] || [ -n "${NIX_REMOTE:-}" ] || return 0
+  info=$(store_info --json) ||
+    fail HOST_NIX_STORE "this host's Nix store does not answer" "start its daemon ('systemctl start nix-daemon'), then run 'pulumi up' again" "$info"
+  NIX_TRUSTED=$(jq -r '.trusted == true or .trusted == 1' <<<"$info")
+}
+
 # nix_options: options of every build into NIX_OPTIONS: substitution from our own cache first, then from the request's
-# substituters, and only what one of their keys signed.
+# substituters, and only what one of their keys signed. A user whom Nix does not trust cannot ask for that: nix.conf has it, as
+# open-cache.sh made sure; it can ask for less.
 nix_options() {
-  local urls trusted
-  urls="$(cache_substituter) $(jq -r '.substituters | map(.url) | join(" ")' <<<"$REQUEST")"
-  trusted="$(cache_keys) $(jq -r '.substituters | map(.publicKey) | join(" ")' <<<"$REQUEST")"
+  local urls
+  if [ "$NIX_TRUSTED" = false ]; then
+    NIX_OPTIONS=(--option fallback true)
+    [ "$CACHED" = true ] || NIX_OPTIONS+=(--option substituters "$(other_substituters)")
+    return
+  fi
+  urls=$(jq -r '.substituters | map(.url) | join(" ")' <<<"$REQUEST")
+  [ "$CACHED" = false ] || urls="$(cache_substituter) $urls"
   NIX_OPTIONS=(
     --option substituters "$urls"
-    --option trusted-public-keys "$trusted"
+    --option trusted-public-keys "$(cache_keys) $(jq -r '.substituters | map(.publicKey) | join(" ")' <<<"$REQUEST")"
     --option require-sigs true
     # Joins and generated texts are cheap to build, but what they are built with is not: take them from the cache too.
     --option always-allow-substitutes true
     --option narinfo-cache-negative-ttl 0
     --option fallback true
   )
+  [ ! -e "$CACHE_NETRC" ] || NIX_OPTIONS+=(--option netrc-file "$CACHE_NETRC")
 }
 
 # nix_build LOG RESULT OUT_LINK INSTALLABLE...: runs `nix build` so that it outlives this script: it writes to files only

@@ -1,24 +1,43 @@
 #!/usr/bin/env bash
-# open-cache.sh: makes the binary cache ready for use, and its signing key where there is none.
-# stdin {cache: {kind, …}}, stdout {"location","publicKey"}
+# open-cache.sh: makes the binary cache ready for use by this host: its signing key (made here where none is given), how to reach
+# it, and whether this host's Nix may read it.
+# stdin: the request of infra/request.ts (openCacheRequest), which may hold secrets; stdout: one JSON object, infra/answers.ts
+# (cacheAnswer)
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
 
 need jq nix flock
 read_request .cache.kind
 use_cache
+demand "${CACHE_WANTS[@]}" "${CACHE_OPEN_WANTS[@]}"
 mkdir -p "$KEYS" "$STATE/locks"
 chmod 700 "$KEYS"
 exec 9>"$STATE/locks/cache-key.lock"
 flock 9
-if [ ! -e "$CACHE_KEY.secret" ]; then
+
+# A secret goes from the request to its file, never through a command line.
+given=$(jq -r '.cache.signingKey // ""' <<<"$REQUEST")
+if [ -n "$given" ]; then
+  (umask 077 && printf '%s\n' "$given" >"$CACHE_KEY.secret.new")
+elif [ ! -e "$CACHE_KEY.secret" ]; then
   say "making a signing key for the cache"
   (umask 077 && nix key generate-secret --key-name "comfyui-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')-1" >"$CACHE_KEY.secret.new")
-  mv "$CACHE_KEY.secret.new" "$CACHE_KEY.secret"
 fi
+[ ! -e "$CACHE_KEY.secret.new" ] || mv "$CACHE_KEY.secret.new" "$CACHE_KEY.secret"
 public=$(nix key convert-secret-to-public <"$CACHE_KEY.secret") ||
-  fail CACHE_KEY_INVALID "$CACHE_KEY.secret is no Nix signing key" "restore it from its backup, or remove the key and the cache together"
+  fail CACHE_KEY_INVALID "$CACHE_KEY.secret is no Nix signing key" \
+    "restore it from its backup, or remove the key and the cache together; a key of the configuration (binaryCache.signingKey) is to be corrected there"
+expected=$(jq -r '.cache.publicKey // ""' <<<"$REQUEST")
+[ -z "$expected" ] || [ "$public" = "$expected" ] ||
+  fail CACHE_KEY_INVALID "the signing key is not the one that this stack trusts" "correct binaryCache.signingKey" "$public" "$expected"
 printf '%s\n' "$public" >"$CACHE_KEY.public"
+
+record_cache
+cache_find
+find_trust
+[ "$NIX_TRUSTED" = true ] || demand_settings
 cache_open
 jq -cn --argjson opened "$CACHE_OPENED" --arg publicKey "$public" '$opened + {publicKey: $publicKey}'

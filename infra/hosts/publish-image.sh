@@ -6,7 +6,10 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/disk.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/build.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
 
@@ -24,10 +27,12 @@ open_registry "$tag"
 say "image: putting it together (log: $LOG)"
 # The image refers to the blobs; the layers' contents are roots of their own, since a blob does not keep them.
 mapfile -t installables < <(jq -r --arg set "$FLAVOR_SET" '"\($set).comfyui", (.layers | keys[] | "\($set).\(.)")' <<<"$REQUEST")
-nix_build "$LOG" "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[@]}" ||
-  fail LAYER_BUILD_FAILED "the image could not be put together (log: $LOG)" "correct what the log says, then run 'pulumi up' again" "$(why "$LOG")"
+build image "the image could not be put together" "correct what the log says, then run 'pulumi up' again" \
+  "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[@]}"
 image=$(jq -r '.[0].outputs.out' "$WORK/result.json")
-cache_push "$LOG" "$(jq -r '.[0].drvPath' "$WORK/result.json")"
+mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
+cache_settle "$LOG"
+cache_deliver "$LOG" "images/$tag" "${drvs[@]}"
 
 # OCI image layout: index.json names the manifest, which names config and layers with their sizes.
 digest=$(jq -r '.manifests[0].digest' "$image/index.json")

@@ -9,9 +9,10 @@ set -euo pipefail
 need jq
 read_request .destroy.cache .destroy.image .cache.kind .registry.kind
 use_cache
+demand "${CACHE_WANTS[@]}"
 removed=()
 # Prefetched files are roots of set-up, not of a stack.
-for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images"; do
+for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images" "$STATE/owed"; do
   [ ! -e "$folder" ] || { rm -rf -- "$folder"; removed+=("$folder"); }
 done
 if [ "$(asked .destroy.cache)" = delete ]; then cache_remove; fi

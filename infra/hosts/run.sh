@@ -6,6 +6,7 @@
 # FLAVOR_SET, the prefix of all attributes.
 begin_run() {
   local name=$1 key=$2 what=$3 layer=${4:-}
+  cache_find
   [ -s "$CACHE_KEY.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
   [ -s "$CACHE_KEY.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $CACHE_KEY.secret" \
     "restore it from its backup; where there is none, 'pulumi up --replace' of comfyui-cache makes a new key, and the cache is to be emptied"
@@ -21,9 +22,11 @@ begin_run() {
   fi
   LOG=$STATE/logs/$name/$(date -u +%Y%m%dT%H%M%SZ)-$key.log
   copy_sources "$WORK/source" "$layer"
+  find_trust
+  cache_probe
   nix_options
   printf '# %s %s, %s\n' "$name" "$key" "$(nix --version)" >"$LOG"
   # shellcheck disable=SC2034
-  FLAVOR_SET=path:.#legacyPackages.$(asked .system).$(asked .flavor).$(asked .compression)
+  FLAVOR_SET=$(asked '"path:.#legacyPackages.\(.system).\(.flavor).\(.compression)"')
   cd -- "$WORK/source" || exit 1
 }

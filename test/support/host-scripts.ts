@@ -1,4 +1,5 @@
 /** What Pulumi gave the host scripts, and what they left on the host. */
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result, RunOptions } from "./process.ts";
@@ -43,4 +44,12 @@ export function builtDerivations(log: string): string[] {
 /** The part of a store path that a person reads. */
 export function storeName(path: string): string {
   return path.replace(/^\/nix\/store\/[0-9a-z]{32}-/, "");
+}
+
+/** A script ended with this one fault, says these words, and answers nothing. */
+export function assertFault(result: Result, code: string, says: readonly (string | RegExp)[]): void {
+  assert.deepEqual([result.code, result.stdout], [1, ""], result.stderr);
+  const codes = [...result.stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found);
+  assert.deepEqual(codes, [code], result.stderr);
+  for (const words of says) assert.ok(typeof words === "string" ? result.stderr.includes(words) : words.test(result.stderr), `${words} is not in:\n${result.stderr}`);
 }

@@ -53,7 +53,7 @@ test("the host scripts read the protocol that the program writes", () => {
 test("every code of a script is in the table of faults, and every code of the table is somewhere in the code", () => {
   const sources = ["infra", "layers/layer6-app/runtime"].flatMap((folder) => readdirSync(new URL(`../../${folder}`, import.meta.url), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`));
   const text = sources.filter((file) => /\.(sh|ts|py)$/.test(file) && file !== "infra/faults.ts").map(project).join("\n");
-  const used = new Set([...text.matchAll(/\b(?:fail|problem) ([A-Z]+_[A-Z_]+)\b|"([A-Z]+_[A-Z_]+)"/g)].map(([, shell, typescript]) => shell ?? typescript));
+  const used = new Set([...text.matchAll(/\b(?:fail|problem|cache_outage) ([A-Z]+_[A-Z_]+)\b|"([A-Z]+_[A-Z_]+)"/g)].map(([, shell, typescript]) => shell ?? typescript));
   const family = (code: string | undefined) => code?.split("_")[0];
   const families = new Set(Object.keys(faultTable).map(family));
   assert.deepEqual([...used].filter((code) => families.has(family(code))).sort(), Object.keys(faultTable).sort());

@@ -1,0 +1,90 @@
+# A binary cache on a host of its own, which serves its Nix store over HTTP; pushed to over SSH. Sourced by cache.sh, which says
+# what each function is for. What is pushed is signed here: the cache's host knows the public key alone and refuses the rest.
+# shellcheck shell=bash disable=SC2034
+
+# shellcheck source=cache-remote.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
+
+CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.signingKey .cache.trusted .cache.push.host .cache.push.port .cache.push.user .cache.push.hostKey)
+CACHE_TOOLS=(ssh ssh-keygen)
+
+# Public caches are asked for public paths: they say 40, the cache's server 50. A priority of the configuration wins over that.
+cache_substituter() {
+  local priority
+  priority=$(recorded .priority)
+  cache_url ${priority:+"priority=$priority"}
+}
+
+# A key that opens nothing but the cache's push, made here: its private half never leaves this host.
+cache_open() {
+  [ -e "$KEYS/push" ] || {
+    rm -f -- "$KEYS/push.new" "$KEYS/push.new.pub"
+    ssh-keygen -q -t ed25519 -N '' -C comfyui-push -f "$KEYS/push.new"
+    mv "$KEYS/push.new.pub" "$KEYS/push.pub"
+    mv "$KEYS/push.new" "$KEYS/push"
+  }
+  write_ssh_config
+  write_netrc
+  CACHE_OPENED=$(jq -cn --arg location "$CACHE_STORE" --arg pushKey "$(cut -d ' ' -f 1,2 "$KEYS/push.pub")" '{$location, $pushKey}')
+}
+
+# Files are named as seen from KEYS, where ssh is run: no path can be misread. Nothing of this user's own settings counts.
+write_ssh_config() {
+  printf 'comfyui-cache %s\n' "$(recorded .push.hostKey | cut -d ' ' -f 1,2)" >"$KEYS/known_hosts"
+  cat >"$KEYS/ssh_config" <<END
+Host comfyui-cache
+  HostName $(recorded .push.host)
+  Port $(recorded .push.port)
+  User $(recorded .push.user)
+  HostKeyAlias comfyui-cache
+  UserKnownHostsFile known_hosts
+  GlobalKnownHostsFile none
+  StrictHostKeyChecking yes
+  UpdateHostKeys no
+  IdentityFile push
+  IdentitiesOnly yes
+  IdentityAgent none
+  BatchMode yes
+  ConnectTimeout 20
+  ServerAliveInterval 15
+  ServerAliveCountMax 4
+  LogLevel ERROR
+END
+}
+
+write_netrc() {
+  rm -f -- "$CACHE_NETRC"
+  [ "$(asked '.cache.auth != null')" = true ] || return 0
+  (umask 077 && jq -r '"machine \(.cache.url | sub("^[a-z]+://"; "") | sub("[:/].*"; "")) login \(.cache.auth.user) password \(.cache.auth.password)"' <<<"$REQUEST" >"$CACHE_NETRC")
+}
+
+cache_send() {
+  nix store sign --recursive --key-file "$CACHE_KEY.secret" --stdin <"$1" 2>"$WORK/signing" || { cat "$WORK/signing" && return 1; }
+  (cd -- "$KEYS" && NIX_SSHOPTS="-F ssh_config" nix copy --stdin --to ssh://comfyui-cache <"$1")
+}
+
+cache_send_failed() {
+  case $1 in
+    *"Host key verification failed"* | *"IDENTIFICATION HAS CHANGED"*)
+      fail HOST_KEY_MISMATCH "the cache's host $(recorded .push.host) has another SSH key than the configuration says" \
+        "if the host was replaced, set binaryCache.host.hostKey to its key; otherwise find out who answers there" "$1" "$(recorded .push.hostKey)" ;;
+    *"Permission denied"*)
+      fail CACHE_LOGIN_REFUSED "the cache's host $(recorded .push.host) does not know this host's push key" \
+        "bootstrap the cache's host again with this key among its pushKeys" "$1" "$(cut -d ' ' -f 1,2 "$KEYS/push.pub")" ;;
+    *"lacks a signature by a trusted key"* | *"lacks a valid signature"*)
+      fail CACHE_REFUSED "the cache's host $(recorded .push.host) does not trust this stack's signing key" \
+        "bootstrap the cache's host again with this key among its publicKeys" "$1" "$(cat "$CACHE_KEY.public")" ;;
+    *"No space left on device"* | *"disk is full"*)
+      cache_outage CACHE_DISK_FULL "the disk of the cache $CACHE_NAME is full" "make room there (its garbage collector, or a larger volume), then run 'pulumi up' again" "$1" ;;
+    *)
+      cache_outage CACHE_PUSH_FAILED "could not copy to the cache $CACHE_NAME: $1" "see that its host $(recorded .push.host) runs and that this host reaches its SSH server, then run 'pulumi up' again" ;;
+  esac
+}
+
+cache_pin() {
+  (cd -- "$KEYS" && ssh -F ssh_config comfyui-cache pin "$(recorded .stack)/$1" "${@:2}")
+}
+
+cache_signature_fix() {
+  printf "if an earlier key of this stack signed them, add its public half to binaryCache.trusted; otherwise 'nix store delete' these paths on the cache's host; then run 'pulumi up' again"
+}

@@ -1,0 +1,71 @@
+# What the kinds of cache on another host have in common: what open-cache.sh writes down about them. Sourced by cache-KIND.sh.
+# shellcheck shell=bash disable=SC2034
+
+CACHE_RECORD=$STATE/cache.json
+CACHE_WANTS=(.cache.name .cache.publicKey)
+CACHE_KEY=$KEYS/$(asked .cache.kind)
+CACHE_NETRC=$KEYS/netrc
+
+# recorded FILTER: one value of the record, as text; nothing where there is none.
+recorded() {
+  jq -r "$1 // empty" "$CACHE_RECORD"
+}
+
+# Requests of layers tell the cache by its name and key alone: where it is may change without building anything again.
+cache_find() {
+  jq -e --argjson asked "$(jq -c .cache <<<"$REQUEST")" '[.kind, .name, .publicKey] == ($asked | [.kind, .name, .publicKey])' "$CACHE_RECORD" >/dev/null 2>&1 ||
+    fail CACHE_NOT_OPEN "this host does not know where the cache $(asked .cache.name) is" \
+      "run 'pulumi up --target-dependents --target **comfyui-cache', which opens it" \
+      "$(jq -r '"\(.name), key \(.publicKey)"' "$CACHE_RECORD" 2>/dev/null || printf 'no %s' "$CACHE_RECORD")" "$(asked .cache.name), key $(asked .cache.publicKey)"
+  CACHE_STORE=$(recorded .url)
+  CACHE_NAME="$(recorded .name) at $CACHE_STORE"
+  CACHE_ON_FAILURE=$(recorded .onFailure)
+  CACHE_TRUSTED=$(recorded '.trusted | join(" ")')
+  # What Nix remembers of the cache's answers is not asked when it matters.
+  CACHE_ACCESS=(--option narinfo-cache-positive-ttl 0 --option narinfo-cache-negative-ttl 0)
+  [ ! -e "$CACHE_NETRC" ] || CACHE_ACCESS+=(--option netrc-file "$CACHE_NETRC")
+}
+
+# record_cache: everything of the request but its secrets, which have files of their own.
+record_cache() {
+  jq '.cache * {stack} | del(.signingKey, .auth)' <<<"$REQUEST" >"$CACHE_RECORD.new"
+  mv "$CACHE_RECORD.new" "$CACHE_RECORD"
+}
+
+# An address with Nix's settings for it: cache_url SETTING=VALUE...
+cache_url() {
+  local url=$CACHE_STORE setting
+  for setting in "$@"; do
+    case $url in *\?*) url+="&$setting" ;; *) url+="?$setting" ;; esac
+  done
+  printf '%s' "$url"
+}
+
+# Asked afresh: Nix otherwise remembers for a week that a cache was there.
+cache_probe() {
+  local problem forget=$WORK/asked-afresh
+  rm -rf -- "$forget"
+  problem=$(XDG_CACHE_HOME=$forget NIX_CACHE_HOME=$forget/nix store_info --store "$CACHE_STORE" "${CACHE_ACCESS[@]}" \
+    --option connect-timeout 10 --option download-attempts 3) || cache_unreachable "$(grep '^error' <<<"$problem" | tail -n 1)"
+}
+
+cache_unreachable() {
+  case $1 in
+    *"HTTP error 401"* | *"HTTP error 403"*)
+      fail CACHE_UNAUTHORIZED "the cache $CACHE_NAME does not let this host read: $1" "correct binaryCache.auth, then run 'pulumi up' again" ;;
+    *)
+      cache_outage CACHE_UNREACHABLE "the cache $CACHE_NAME cannot be reached: $1" \
+        "see that its host and its server run and that this host may reach it; with binaryCache.onFailure: continue layers are built without it" ;;
+  esac
+}
+
+# Nix asks a server for each path it takes from it, and so finds a damaged one; mending it is the cache host's affair.
+cache_mend() {
+  return 0
+}
+
+cache_remove() {
+  say "the cache $(asked .cache.name) is left: it has a host of its own; the keys of this host are removed"
+  rm -rf -- "$KEYS" "$CACHE_RECORD"
+  removed+=("$KEYS" "$CACHE_RECORD")
+}

@@ -1,0 +1,34 @@
+# What /etc/nix/nix.conf says, which is all that counts for the builds of a user whom Nix does not trust. Sourced, never run.
+# shellcheck shell=bash
+
+# nix_settings: the daemon's settings as JSON: those of nix.conf, without this user's own.
+nix_settings() {
+  local nix=(env NIX_CONFIG= NIX_USER_CONF_FILES=/dev/null nix --extra-experimental-features nix-command)
+  "${nix[@]}" config show --json 2>/dev/null || "${nix[@]}" show-config --json
+}
+
+# A substituter is the same with and without a priority or a slash at the end.
+readonly SAME_SUBSTITUTER='def same: gsub("(?<start>[?&])priority=[0-9]+&?"; "\(.start)") | sub("[?&/]+$"; "");'
+
+# other_substituters: those of nix.conf that are not our cache.
+other_substituters() {
+  nix_settings | jq -r --arg ours "$(cache_substituter)" "$SAME_SUBSTITUTER"'
+    [.substituters.value[] | select(same != ($ours | same))] | join(" ")'
+}
+
+# demand_settings: ends the script where nix.conf lacks what this stack's builds need; all of it at once.
+demand_settings() {
+  local wanted lacking
+  wanted=$(jq -c --arg cache "$(cache_substituter)" --arg keys "$(cache_keys)" '{
+    sandbox: true, "require-sigs": true, "always-allow-substitutes": true, "narinfo-cache-negative-ttl": 0,
+    substituters: [$cache, .substituters[]?.url],
+    "trusted-public-keys": [($keys | split(" ")[] | select(. != "")), .substituters[]?.publicKey]}' <<<"$REQUEST")
+  lacking=$(nix_settings | jq -r --argjson wanted "$wanted" "$SAME_SUBSTITUTER"'
+    with_entries(.value |= .value) as $have | $wanted | to_entries[]
+    | if (.value | type) == "array"
+      then .key as $key | [$have[$key][] | same] as $there | [.value[] | select((. | same) | IN($there[]) | not)]
+        | if . == [] then empty else "\($key) lacks \(join(" "))" end
+      else select(($have[.key] | tostring) != (.value | tostring)) | "\(.key) is not \(.value)" end')
+  [ -z "$lacking" ] || fail HOST_NIX_CONFIG "this host's nix.conf is not what the stack needs, and Nix does not trust $(id -un) to ask for it" \
+    "bootstrap the host again with this stack's settings (npm run ops -- host bootstrap), which restarts its Nix daemon" "${lacking//$'\n'/; }"
+}
