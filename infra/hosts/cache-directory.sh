@@ -1,5 +1,5 @@
-# A binary cache in a folder of this host, with a key that is made here. Sourced by cache.sh, which says what each function is for.
 # shellcheck shell=bash disable=SC2034
+# A binary cache in a folder of this host, with a key that is made here. Sourced by cache.sh, which says what each function is for.
 
 CACHE_WANTS=(.cache.path)
 CACHE_OPEN_WANTS=()

@@ -1,6 +1,6 @@
+# shellcheck shell=bash disable=SC2034
 # A binary cache on a host of its own, which serves its Nix store over HTTP; pushed to over SSH. Sourced by cache.sh, which says
 # what each function is for. What is pushed is signed here: the cache's host knows the public key alone and refuses the rest.
-# shellcheck shell=bash disable=SC2034
 
 # shellcheck source=cache-remote.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"

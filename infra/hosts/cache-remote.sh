@@ -1,5 +1,5 @@
-# What the kinds of cache on another host have in common: what open-cache.sh writes down about them. Sourced by cache-KIND.sh.
 # shellcheck shell=bash disable=SC2034
+# What the kinds of cache on another host have in common: what open-cache.sh writes down about them. Sourced by cache-KIND.sh.
 
 CACHE_RECORD=$STATE/cache.json
 CACHE_WANTS=(.cache.name .cache.publicKey)

@@ -1,6 +1,6 @@
+# shellcheck shell=bash disable=SC2034
 # A binary cache in a bucket. Sourced by cache.sh, which says what each function is for. Who may read and write is the affair of
 # this host's own credentials for AWS.
-# shellcheck shell=bash disable=SC2034
 
 # shellcheck source=cache-remote.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"

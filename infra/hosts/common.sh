@@ -11,7 +11,7 @@ STATE=${COMFYUI_STATE:-$ROOT/.local/host}
 # shellcheck disable=SC2034
 KEYS=${COMFYUI_KEYS:-$ROOT/.local/keys}
 
-# shellcheck source=messages.sh
+# shellcheck source=infra/hosts/messages.sh
 . "$ROOT/infra/hosts/messages.sh"
 
 # need TOOL...: every tool that is not on PATH, all at once.
