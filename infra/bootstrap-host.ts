@@ -1,7 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
-import { type BootstrapSettings, bootstrapText } from "./bootstrap.ts";
 import type { HostCommand } from "./host.ts";
 import { SshLogin } from "./ssh/login.ts";
 import type { SshHop } from "./ssh/target.ts";
@@ -11,11 +8,6 @@ export interface BootstrapHostArgs {
   readonly machine: Omit<SshHop, "user"> & { readonly admin: string; readonly jump?: SshHop | undefined };
   /** What bootstrapText gives. */
   readonly text: pulumi.Input<string>;
-}
-
-/** The text for these settings, from the files of this checkout. */
-export function textFor(settings: BootstrapSettings): string {
-  return bootstrapText(settings, (name) => readFileSync(join(import.meta.dirname, "hosts", name), "utf8"));
 }
 
 /**

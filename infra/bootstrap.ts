@@ -38,7 +38,7 @@ function heredoc(name: string, text: string): string {
 
 /** Only what begins a line: there it is never a part of a text. */
 function withoutComments(script: string): string {
-  return script.replace(/^(#.*)?\n/gm, "");
+  return script.replace(/^#.*\n/gm, "");
 }
 
 /** Who may log in beside whom the machine knows: the configured key itself. An agent's keys are not known here. */

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { buildSettings } from "./bootstrap.ts";
-import { bootstrapHost, textFor } from "./bootstrap-host.ts";
+import { bootstrapHost } from "./bootstrap-host.ts";
+import { textFor } from "./bootstrap-text.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { BuildHostConfig } from "./config.ts";
 import { type Host, LocalHost } from "./host.ts";
@@ -56,12 +57,12 @@ class SshBuildHost extends pulumi.ComponentResource implements OpenedHost {
       `${name}-upload`,
       // The provider copies again when the content changes, but not when the host does.
       { connection: login.connection, source: new pulumi.asset.FileAsset(sources.file), remotePath: archive, triggers: [address, port, hostKey] },
-      { parent: this, dependsOn: [ready.resource], hooks: login.hooks },
+      { parent: this, dependsOn: [ready.resource], hooks: this.host.folderHooks },
     );
     const unpacked = login.command(
       `${name}-sources`,
       { create: `exec bash -c 'exec bash <(tar -xOf ${archive} infra/hosts/unpack-sources.sh) ${archive}'`, stdin: canonicalJson({ protocol, digest: sources.digest }) },
-      { parent: this, dependsOn: [copied] },
+      { parent: this, dependsOn: [copied], hooks: this.host.folderHooks },
     );
     this.ready = [unpacked.resource];
     this.registerOutputs({});

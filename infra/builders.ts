@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostAnswer, parseAnswer } from "./answers.ts";
 import { type BuilderConfig, builderSettings } from "./bootstrap.ts";
-import { bootstrapHost, textFor } from "./bootstrap-host.ts";
+import { bootstrapHost } from "./bootstrap-host.ts";
+import { textFor } from "./bootstrap-text.ts";
 import type { HostCommand } from "./host.ts";
 import type { Plan } from "./request.ts";
 

@@ -16,7 +16,7 @@ need jq sha256sum
 read_request .digest
 found=$(sha256sum <"$archive" | cut -c 1-64)
 [ "$found" = "$(asked .digest)" ] || fail HOST_SOURCES_MISSING "the sources did not come whole to this host" \
-  "run 'pulumi up --target-dependents --target \"**-upload\" --replace \"**-upload\"'" "sha256 $found" "sha256 $(asked .digest)"
+  "send them again: pulumi up --replace '**::comfyui-build-host-*'" "sha256 $found" "sha256 $(asked .digest)"
 root=$(cd -- "$state/../.." && pwd)
 for folder in infra layers; do
   rm -rf -- "${state:?}/old"

@@ -30,6 +30,43 @@ export async function connect({ jump, ...target }: SshTarget): Promise<Connectio
   }
 }
 
+/**
+ * The key that a host shows, the best of those that can be pinned: read, not trusted. `jump`: whose own key is known. Throws a
+ * FaultError where the host does not answer.
+ */
+export async function readHostKey(host: { readonly host: string; readonly port: number }, jump?: SshHop): Promise<string> {
+  const first = jump && (await dial(jump).catch((error: Error) => Promise.reject(unanswered(jump, error))));
+  try {
+    return await shownKey({ ...host, ...(first && { sock: (await forwarded(first, host)) as NonNullable<ConnectConfig["sock"]> }) });
+  } catch (error) {
+    throw unanswered(host, error as Error);
+  } finally {
+    first?.end();
+  }
+}
+
+function shownKey(config: ConnectConfig): Promise<string> {
+  const client = new ssh2.Client();
+  return new Promise((resolve, reject) => {
+    client.on("error", reject).on("close", () => reject(new Error("the connection was closed")));
+    client.connect({
+      ...config,
+      username: "none",
+      readyTimeout: DIAL_TIMEOUT,
+      algorithms: { serverHostKey: preferredAlgorithms("") },
+      hostVerifier: (key: Buffer) => {
+        resolve(keyLine(key));
+        return false;
+      },
+    });
+  });
+}
+
+function unanswered(hop: Parameters<typeof addressOf>[0], error: Error): Error {
+  if (error instanceof FaultError) return error;
+  return new FaultError([{ code: "HOST_UNREACHABLE", where: addressOf(hop), problem: "the host does not answer", found: error.message, expected: "an SSH server" }]);
+}
+
 function connectionOf(client: Client, others: readonly Client[]): Connection {
   return {
     exec: (command) => exec(client, command),
@@ -82,7 +119,7 @@ function loginFault(hop: SshHop, found: string): FaultError {
   return new FaultError([{ code: "HOST_LOGIN_REFUSED", where: addressOf(hop), problem: `the host does not let the user ${hop.user} in`, found, expected }]);
 }
 
-function forwarded(client: Client, { host, port }: SshHop): Promise<Duplex> {
+function forwarded(client: Client, { host, port }: Pick<SshHop, "host" | "port">): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => (error ? reject(new Error(`the jump host cannot reach ${host}:${port}: ${error.message}`)) : resolve(channel)));
   });

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Host, HostCommand, HostRun } from "../host.ts";
-import { before, once, SshLogin } from "./login.ts";
-import { lookForSources } from "./probe.ts";
+import { once, SshLogin } from "./login.ts";
+import { lookFor } from "./probe.ts";
 import type { SshTarget } from "./target.ts";
 
 export interface SshHostArgs {
@@ -13,24 +13,26 @@ export interface SshHostArgs {
 /** A machine that is reached over SSH. Its scripts come with the sources, so `run` waits for them by `dependsOn`. */
 export class SshHost implements Host {
   readonly login: SshLogin;
+  /** For what goes into the stack's folder. */
+  readonly folderHooks: pulumi.ResourceHookBinding;
   readonly #folder: string;
-  readonly #hooks: pulumi.ResourceHookBinding;
+  readonly #scriptHooks: pulumi.ResourceHookBinding;
 
   constructor(name: string, { target, folder }: SshHostArgs) {
     this.login = new SshLogin(name, target);
     this.#folder = folder;
-    this.#hooks = before(
-      `${name}-sources-probe`,
+    const has = (path: string) =>
       once(async () => {
         await this.login.reached();
-        await lookForSources(target, folder);
-      }),
-    );
+        await lookFor(path, target);
+      });
+    this.folderHooks = this.login.hooksOf(`${name}-folder-probe`, has(folder));
+    this.#scriptHooks = this.login.hooksOf(`${name}-sources-probe`, has(`${folder}/infra/hosts/common.sh`));
   }
 
   run(name: string, { script, request, release, secret = false }: HostRun, options: pulumi.CustomResourceOptions): HostCommand {
     // One constant line: any change of it would run everything again.
     const line = (file: string) => `exec bash ${this.#folder}/infra/hosts/${file}.sh`;
-    return this.login.command(name, { create: line(script), ...(release !== undefined && { delete: line(release) }), stdin: request, secret }, { ...options, hooks: this.#hooks });
+    return this.login.command(name, { create: line(script), ...(release !== undefined && { delete: line(release) }), stdin: request, secret }, { ...options, hooks: this.#scriptHooks });
   }
 }

@@ -1,9 +1,10 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { FaultError } from "../faults.ts";
 import { type HostCommand, timeouts } from "../host.ts";
 import { connectionTo } from "./connection.ts";
 import { patienceOf, probe } from "./probe.ts";
-import type { SshTarget } from "./target.ts";
+import { addressOf, type SshTarget } from "./target.ts";
 
 export interface CommandLine {
   /** A line for the login shell. */
@@ -25,13 +26,23 @@ export class SshLogin {
   readonly hooks: pulumi.ResourceHookBinding;
   /** Looks whether the machine is there; once a run, whoever asks. */
   readonly reached: () => Promise<void>;
+  readonly #again: pulumi.ErrorHook;
 
-  /** `name`: of its look, which the state records with each command. */
+  /** `name`: of its looks, which the state records with each command. */
   constructor(name: string, target: SshTarget) {
     this.target = target;
     this.connection = connectionTo(target);
-    this.reached = once(() => probe(target, { patience: patienceOf(process.env), say: (line) => void pulumi.log.info(line) }));
-    this.hooks = before(`${name}-probe`, this.reached);
+    const look = () => probe(target, { patience: patienceOf(process.env), say });
+    this.reached = once(look);
+    this.#again = new pulumi.ErrorHook(`${name}-again`, ({ errors }) => againAfter(errors, target, look));
+    this.hooks = this.hooksOf(`${name}-probe`, this.reached);
+  }
+
+  /** `look` comes before each command that really runs; a command whose connection was cut is sent again. */
+  hooksOf(name: string, look: () => Promise<void>): pulumi.ResourceHookBinding {
+    // The engine puts words of its own before the message: a fault begins on a line of its own.
+    const hook = new pulumi.ResourceHook(name, () => look().catch((error: Error) => Promise.reject(new Error(`\n${error.message}`))));
+    return { beforeCreate: [hook], beforeUpdate: [hook], onError: [this.#again] };
   }
 
   command(name: string, { secret = false, shown = !secret, stdin, ...lines }: CommandLine, options: pulumi.CustomResourceOptions): HostCommand {
@@ -56,8 +67,22 @@ export function once(look: () => Promise<void>): () => Promise<void> {
   return () => (looked ??= look());
 }
 
-/** Only before a command that really runs; never in a preview, which needs no host. */
-export function before(name: string, look: () => Promise<void>): pulumi.ResourceHookBinding {
-  const hook = new pulumi.ResourceHook(name, look);
-  return { beforeCreate: [hook], beforeUpdate: [hook] };
+function say(line: string): void {
+  void pulumi.log.info(line, undefined, undefined, true);
+}
+
+/** What the provider says of a connection that ended before its command did, or that could not be made. */
+const cut = /remote command exited without exit status|after \d+ failed attempts|connection (reset|refused|timed out|lost)|broken pipe|use of closed network connection|: EOF\b/;
+const mostCuts = 5;
+
+/** Whether to send a command again: its connection was cut, and the host is there again. `errors`: the newest first. */
+export async function againAfter(errors: readonly string[], target: SshTarget, look: () => Promise<void>): Promise<boolean> {
+  const [last = ""] = errors;
+  if (!cut.test(last.split("\n")[0] ?? "")) return false;
+  if (errors.length > mostCuts) {
+    throw new FaultError([{ code: "HOST_CONNECTION_LOST", where: addressOf(target), problem: `the connection was cut ${errors.length} times while one command ran`, found: last.split("\n")[0] ?? "" }]);
+  }
+  say(`the connection to ${addressOf(target)} was cut; looking for the host, to join what runs there`);
+  await look();
+  return true;
 }

@@ -36,15 +36,15 @@ export async function probe(target: SshTarget, options: ProbeOptions): Promise<v
   }
 }
 
-/** Whether the stack's sources are on the host: one that was replaced under the same key has lost them, and nothing tells. */
-export async function lookForSources(target: SshTarget, folder: string): Promise<void> {
+/** Whether the host has what the stack put there (`path`): one that was replaced under the same key has lost it, and nothing tells. */
+export async function lookFor(path: string, target: SshTarget): Promise<void> {
   const connection = await connect(target);
   try {
-    if ((await connection.exec(`[ ! -r ${folder}/infra/hosts/common.sh ] || echo there`)) !== "") return;
+    if ((await connection.exec(`[ ! -e ${path} ] || echo there`)) !== "") return;
   } finally {
     connection.end();
   }
-  throw new FaultError([{ code: "HOST_SOURCES_MISSING", where: addressOf(target), problem: "the stack's sources are not on the host", found: `no ${folder}/infra/hosts`, expected: "what comfyui-build-host-sources put there" }]);
+  throw new FaultError([{ code: "HOST_SOURCES_MISSING", where: addressOf(target), problem: "the host has lost what the stack put there", found: `no ${path}`, expected: "what comfyui-build-host-sources put there" }]);
 }
 
 async function patiently(target: SshTarget, { patience, say }: ProbeOptions) {

@@ -15,6 +15,7 @@ export interface SshHop {
 }
 
 /** `user@host`, with the port where it is not 22: what messages call the machine. */
-export function addressOf({ user, host, port }: Pick<SshHop, "user" | "host" | "port">): string {
-  return port === 22 ? `${user}@${host}` : `${user}@${host} (port ${port})`;
+export function addressOf({ user, host, port }: { readonly user?: string; readonly host: string; readonly port: number }): string {
+  const name = user === undefined ? host : `${user}@${host}`;
+  return port === 22 ? name : `${name} (port ${port})`;
 }

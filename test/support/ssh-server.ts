@@ -49,9 +49,10 @@ export class SshServer {
 
   /** Starts it for root, whose home is then the sandbox's. Ends with the sandbox. */
   static async start(sandbox: Sandbox, options: SshServerOptions = {}): Promise<SshServer> {
-    const folder = join(sandbox.folder, "files/sshd");
-    const inside = `${sandbox.at}/sshd`;
-    const [host, user, port] = [await keyPair(folder), await keyPair(folder), options.port ?? (await freePort())];
+    const port = options.port ?? (await freePort());
+    const folder = join(sandbox.folder, `files/sshd-${port}`);
+    const inside = `${sandbox.at}/sshd-${port}`;
+    const [host, user] = [await keyPair(folder), await keyPair(folder)];
     await writeFile(join(folder, "host_key"), host.secret, { mode: 0o600 });
     await writeFile(join(folder, "authorized_keys"), `${user.public}\n`);
     const config = [

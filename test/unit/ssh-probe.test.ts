@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FaultError } from "../../infra/faults.ts";
 import { fingerprintOf, publicLineOf } from "../../infra/ssh/host-key.ts";
-import { lookForSources, patienceOf, probe } from "../../infra/ssh/probe.ts";
+import { againAfter } from "../../infra/ssh/login.ts";
+import { lookFor, patienceOf, probe } from "../../infra/ssh/probe.ts";
 import { InProcessSsh, privateKey } from "../support/in-process-ssh.ts";
 import { freePort } from "../support/ports.ts";
 
@@ -91,11 +92,24 @@ test("a jump host is passed through, each with its own key and login", async () 
 test("HOST_SOURCES_MISSING: a host that lost the stack's sources", async () => {
   let there = "there\n";
   await using host = await InProcessSsh.start({ answer: () => there });
-  await lookForSources(host.target, "comfyui/dev");
+  await lookFor("comfyui/dev/infra", host.target);
   there = "";
-  assert.match(await faultOf(lookForSources(host.target, "comfyui/dev")), /error\[HOST_SOURCES_MISSING\].*\n {2}found: {4}no comfyui\/dev\/infra\/hosts\n.*\n {2}fix: {6}.*pulumi up/);
+  assert.match(await faultOf(lookFor("comfyui/dev/infra", host.target)), /error\[HOST_SOURCES_MISSING\].*\n {2}found: {4}no comfyui\/dev\/infra\n.*\n {2}fix: {6}.*pulumi up/);
 });
 
 test("the patience is ten minutes unless COMFYUI_HOST_PATIENCE says otherwise", () => {
   assert.deepEqual([{}, { COMFYUI_HOST_PATIENCE: "5" }, { COMFYUI_HOST_PATIENCE: "0" }, { COMFYUI_HOST_PATIENCE: "soon" }].map(patienceOf), [600, 5, 0, 600]);
+});
+
+test("a command is sent again when its connection was cut and the host is there again, and only then", async () => {
+  const target = { host: "build.example", port: 22, user: "comfyui", hostKey: "" };
+  const gone = "wait: remote command exited without exit status or exit signal: running \"exec bash x\":\nlayer6-app: building";
+  let looks = 0;
+  const again = (errors: string[]) => againAfter(errors, target, async () => void looks++);
+  assert.deepEqual([await again([gone]), looks], [true, 1]);
+  assert.deepEqual([await again(["after 10 failed attempts: dial tcp 10.0.0.7:22: connect: connection refused"]), looks], [true, 2]);
+  // A command that failed by itself, whatever it says.
+  assert.deepEqual([await again(["Process exited with status 1: running \"exec bash x\":\nconnection reset by peer"]), looks], [false, 2]);
+  await assert.rejects(againAfter([gone], target, () => Promise.reject(new Error("still down"))), /still down/);
+  assert.match(await faultOf(again(Array.from({ length: 6 }, () => gone))), /error\[HOST_CONNECTION_LOST\]: comfyui@build\.example: .*cut 6 times.*\n {2}found: {4}wait: remote command exited/);
 });

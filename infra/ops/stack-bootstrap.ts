@@ -1,0 +1,97 @@
+/** The text that sets up a stack's machine, from the stack's configuration and what its state knows of the other machines. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { cacheAnswer, hostAnswer, parseAnswer } from "../answers.ts";
+import { type BootstrapSettings, buildSettings, builderSettings, cacheSettings, pinnedNixpkgs, type Role } from "../bootstrap.ts";
+import { textFor } from "../bootstrap-text.ts";
+import { type Config, configInput, parseConfig } from "../config.ts";
+import { type Fault, FaultError } from "../faults.ts";
+import { pulumi } from "../quickstart/pulumi-cli.ts";
+
+export interface StackBootstrapArgs {
+  readonly root: string;
+  readonly role: Role;
+  /** Which of the builders, from 1. */
+  readonly number: number;
+  readonly stack: string;
+  /** Says to a person what the text lacks as yet. */
+  readonly tell: (line: string) => void;
+}
+
+interface Found {
+  /** Host and port of the machine. */
+  readonly address: string;
+  readonly settings: BootstrapSettings;
+}
+
+/** What the build host's scripts answered; nothing before the first `up` came that far. */
+interface Known {
+  readonly pushKey: string | undefined;
+  readonly builderKey: string | undefined;
+}
+
+export async function stackBootstrap({ root, role, number, stack, tell }: StackBootstrapArgs): Promise<{ address: string; text: string }> {
+  const config = await readConfig(root, stack);
+  const { address, settings } = await roles[role](config, { root, number, tell, known: () => readKnown(root, stack) });
+  return { address, text: textFor(settings) };
+}
+
+interface Context {
+  readonly root: string;
+  readonly number: number;
+  readonly tell: (line: string) => void;
+  readonly known: () => Promise<Known>;
+}
+
+const roles: { readonly [R in Role]: (config: Config, context: Context) => Promise<Found> } = {
+  async build(config) {
+    if (config.buildHost.kind !== "ssh") throw noMachine("comfyui:buildHost.kind", config.buildHost.kind, "ssh");
+    return { address: addressed(config.buildHost), settings: buildSettings(config) };
+  },
+
+  async cache({ binaryCache }, { root, tell, known }) {
+    if (binaryCache.kind !== "nix-serve") throw noMachine("comfyui:binaryCache.kind", binaryCache.kind, "nix-serve");
+    const { pushKey } = await known();
+    if (pushKey === undefined) tell("the build host has no key to push with yet: run this again after the first `pulumi up`, which stops where it would push");
+    const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
+    return { address: addressed(binaryCache.host), settings: cacheSettings(binaryCache, { pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }) };
+  },
+
+  async builder(config, { number, tell, known }) {
+    const hosts = config.builders.kind === "none" ? [] : config.builders.hosts;
+    const builder = hosts[number - 1];
+    if (builder === undefined) throw noMachine("comfyui:builders", `${hosts.length} builders`, `builder ${number}`);
+    const { builderKey } = await known();
+    if (builderKey === undefined) tell("the build host has no key to log in with yet: run this again after it was set up with its builders, and `pulumi up` has looked at it");
+    return { address: addressed(builder), settings: builderSettings(config, builder, builderKey === undefined ? [] : [builderKey]) };
+  },
+};
+
+function addressed({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host}:${port}`;
+}
+
+function noMachine(where: string, found: string, expected: string): FaultError {
+  const fault: Fault = { code: "OPS_ROLE", where, problem: "the stack has no such machine", found, expected };
+  return new FaultError([fault]);
+}
+
+const configOutput = z.record(z.string(), z.object({ value: z.string().optional(), secret: z.boolean() }));
+
+async function readConfig(root: string, stack: string): Promise<Config> {
+  const all = configOutput.parse(JSON.parse(await pulumi(["config", "--json", "--show-secrets", "--stack", stack], root)));
+  const values = Object.fromEntries(Object.entries(all).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])));
+  return parseConfig(configInput(values), { isSecret: (section) => all[`comfyui:${section}`]?.secret === true });
+}
+
+const exported = z.object({ deployment: z.object({ resources: z.array(z.object({ urn: z.string(), outputs: z.object({ stdout: z.unknown() }).partial().optional() })).optional() }) });
+
+async function readKnown(root: string, stack: string): Promise<Known> {
+  const { deployment } = exported.parse(JSON.parse(await pulumi(["stack", "export", "--stack", stack], root)));
+  const answer = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+    const stdout = deployment.resources?.find(({ urn }) => urn.endsWith(`::${name}`))?.outputs?.stdout;
+    return typeof stdout === "string" ? parseAnswer(schema, stdout) : undefined;
+  };
+  return { pushKey: answer("comfyui-cache", cacheAnswer)?.pushKey, builderKey: answer("comfyui-host", hostAnswer)?.builderKey ?? undefined };
+}
