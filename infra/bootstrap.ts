@@ -20,7 +20,7 @@ export const longestText = 16 * 1024;
 
 /** `read`: a file of infra/hosts by its name. */
 export function bootstrapText(settings: BootstrapSettings, read: (name: string) => string): string {
-  const texts = [heredoc("SETTINGS", canonicalJson(settings)), ...Object.entries(embedded[settings.role]).map(([name, file]) => heredoc(name, read(file)))];
+  const texts = [heredoc("SETTINGS", canonicalJson(settings)), ...Object.entries(embedded[settings.role]).map(([name, file]) => heredoc(name, withoutComments(read(file))))];
   const files = ["messages.sh", "bootstrap/common.sh", `bootstrap/${settings.role}.sh`];
   return ["#!/usr/bin/env bash\n", ...texts, ...files.map((name) => withoutComments(read(name)))].join("");
 }

@@ -75,6 +75,7 @@ export const faultTable = {
   BOOTSTRAP_NIX_OLD: { cause: "the host's distribution has a Nix older than 2.18", cure: "use Debian 13 or Ubuntu 24.04" },
   BOOTSTRAP_NO_KEYS: { cause: "no public key was given, so nobody could log in", cure: "give at least one" },
   BOOTSTRAP_ROLE: { cause: "the host has another role already", cure: "take another host" },
+  BOOTSTRAP_SYSTEMS: { cause: "a builder does not build for the systems it is listed with", cure: "correct its `systems`" },
   BOOTSTRAP_SERVER: { cause: "the program that serves the cache is not there", cure: "install it where `serverPath` says, or leave that out" },
   BOOTSTRAP_CADDY: { cause: "Caddy does not take the settings made for it", cure: "correct the cache's domain, port or user" },
   BOOTSTRAP_SSHD: { cause: "sshd does not take the settings made for it beside the host's own", cure: "correct /etc/ssh/sshd_config of the host" },

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bootstrapText } from "../support/bootstrap.ts";
+import { longestText, type BootstrapSettings } from "../../infra/bootstrap.ts";
+import { textFor } from "../../infra/bootstrap-host.ts";
 import { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork } from "../support/host-network.ts";
-import type { Result } from "../support/process.ts";
+import { type Result, run } from "../support/process.ts";
 
 const network = await HostNetwork.start();
 after(() => network.stop());
@@ -21,7 +22,7 @@ const BUILD = {
   minFreeGiB: 1,
   maxFreeGiB: 2.5,
   volume: null,
-} as const;
+} as const satisfies BootstrapSettings;
 const CACHE = {
   role: "cache",
   authorizedKeys: [network.adminKey.public],
@@ -35,19 +36,37 @@ const CACHE = {
   auth: null,
   priority: 50,
   volume: null,
-} as const;
+} as const satisfies BootstrapSettings;
 
-const bootstrap = (machine: HostMachine, settings: Parameters<typeof bootstrapText>[0], allowFailure = false): Promise<Result> =>
-  machine.ssh("bash -s", { input: bootstrapText(settings), allowFailure });
+const BUILDER = {
+  role: "builder",
+  clientKeys: [network.adminKey.public],
+  substituters: [],
+  trustedPublicKeys: [],
+  netrc: null,
+  systems: ["x86_64-linux"],
+  features: ["big-parallel"],
+  maxJobs: 1,
+} as const satisfies BootstrapSettings;
+
+const bootstrap = (machine: HostMachine, settings: BootstrapSettings, allowFailure = false): Promise<Result> =>
+  machine.ssh("bash -s", { input: textFor(settings), allowFailure });
 
 /** Runs it again: it must say nothing, write nothing and answer the same. */
-async function changesNothing(machine: HostMachine, settings: Parameters<typeof bootstrapText>[0], first: Result): Promise<void> {
+async function changesNothing(machine: HostMachine, settings: BootstrapSettings, first: Result): Promise<void> {
   await machine.bash("touch /root/mark; sleep 0.05");
   const again = await bootstrap(machine, settings);
   const { stdout: written } = await machine.bash("find /etc /usr /var/lib/dpkg/status /nix -newer /root/mark -type f");
   assert.deepEqual([again.stderr, again.stdout, written], ["", first.stdout, ""]);
   assert.ok(again.seconds < 10, `the second run took ${again.seconds} s`);
 }
+
+test("each text fits into what a cloud takes as user data", () => {
+  for (const settings of [BUILD, CACHE, BUILDER]) {
+    const { length } = Buffer.from(textFor(settings));
+    assert.ok(length < longestText, `${settings.role}: ${length} bytes`);
+  }
+});
 
 const as = async (machine: HostMachine, user: string, command: string, allowFailure = false) =>
   machine.ssh(command, { user, allowFailure });
@@ -62,7 +81,7 @@ nix-build --no-out-link t.nix`;
 
 test("a bare host becomes a build host, whose user may build and is nobody special", async () => {
   await using machine = await HostMachine.start(network, { name: "build", diskMiB: 1500 });
-  const settings = { ...BUILD, volume: machine.disk };
+  const settings = { ...BUILD, volume: machine.disk ?? null };
   await machine.bash("mkdir -p /srv/cache && echo StoreDir: /nix/store >/srv/cache/nix-cache-info");
   const first = await bootstrap(machine, settings);
   assert.deepEqual(JSON.parse(first.stdout), { role: "build", nix: "nix (Nix) 2.26.3", system: "x86_64-linux", builderKey: null });
@@ -104,7 +123,7 @@ test("a bare host becomes a build host, whose user may build and is nobody speci
 test("a bootstrap that is killed is continued by the next, whatever it was doing", async () => {
   await using machine = await HostMachine.start(network, { name: "killed" });
   for (const moment of [/installing nix-bin/, /installing skopeo/, /wrote \/etc\/ssh\/sshd_config.d/]) {
-    const running = machine.start(["bash", "-s"], { input: bootstrapText(BUILD) });
+    const running = machine.start(["bash", "-s"], { input: textFor(BUILD) });
     await running.outputMatches(moment);
     // In the middle of apt's and dpkg's work.
     await sleep(1500);
@@ -120,13 +139,13 @@ test("a bootstrap that is killed is continued by the next, whatever it was doing
 test("what stands in a bootstrap's way is named, and what was there stays", async () => {
   await using machine = await HostMachine.start(network, { name: "faults", diskMiB: 64 });
   const disk = machine.disk ?? "";
-  const fails = async (code: string, settings: Parameters<typeof bootstrapText>[0], before: string, ...said: RegExp[]) => {
+  const fails = async (code: string, settings: BootstrapSettings, before: string, ...said: RegExp[]) => {
     await machine.bash(before);
-    const { code: exit, stderr, stdout } = await machine.run(["bash", "-s"], { input: bootstrapText(settings), allowFailure: true });
+    const { code: exit, stderr, stdout } = await machine.run(["bash", "-s"], { input: textFor(settings), allowFailure: true });
     assert.deepEqual([exit, stdout], [1, ""], stderr);
     for (const pattern of [new RegExp(`^error\\[${code}\\]: `, "m"), /^ {2}fix: {6}./m, ...said]) assert.match(stderr, pattern);
   };
-  const { stdout: refused } = await machine.bash("setpriv --reuid=nobody --clear-groups bash -s 2>&1 || :", { input: bootstrapText(BUILD) });
+  const { stdout: refused } = await machine.bash("setpriv --reuid=nobody --clear-groups bash -s 2>&1 || :", { input: textFor(BUILD) });
   assert.match(refused, /error\[BOOTSTRAP_NOT_ROOT\][^]*found: +user nobody/);
   await fails("BOOTSTRAP_SYSTEM", BUILD, "cp /etc/os-release /root; sed -i s/=trixie/=x/\\;s/13/12/ /etc/os-release", /found: +Debian GNU\/Linux 12/);
   await fails("BOOTSTRAP_PACKAGES", BUILD, "cp /root/os-release /etc; cp /etc/apt/sources.list /root; echo 'deb file:/nowhere trixie main' >/etc/apt/sources.list");
@@ -139,8 +158,58 @@ test("what stands in a bootstrap's way is named, and what was there stays", asyn
   await fails("BOOTSTRAP_SSHD", BUILD, "echo 'NoSuchSetting yes' >>/etc/ssh/sshd_config; test ! -e /etc/ssh/sshd_config.d/10-comfyui.conf", /NoSuchSetting/);
   await fails("BOOTSTRAP_UNIT", BUILD, "sed -i /NoSuch/d /etc/ssh/sshd_config; install -d /etc/systemd/system/nix-daemon.service.d; printf '[Service]\\nExecStart=\\n' >/etc/systemd/system/nix-daemon.service.d/zz.conf");
   await fails("BOOTSTRAP_ROLE", CACHE, "rm /etc/systemd/system/nix-daemon.service.d/zz.conf", /found: +build\n +expected: cache/);
+  await fails("BOOTSTRAP_SYSTEMS", { ...BUILDER, systems: ["aarch64-linux"] }, "rm /etc/comfyui-role", /found: +x86_64-linux\n +expected: aarch64-linux/);
   await fails("BOOTSTRAP_SERVER", { ...CACHE, serverPath: "/nowhere/nix-serve" }, "rm /etc/comfyui-role", /found: +\/nowhere\/nix-serve/);
   await fails("BOOTSTRAP_CADDY", { ...CACHE, port: 99999 }, "cp /etc/caddy/Caddyfile /root");
   await machine.bash("cmp /etc/caddy/Caddyfile /root/Caddyfile");
   await fails("BOOTSTRAP_NIX_OLD", CACHE, "printf '#!/bin/sh\\necho nix 2.8.0\\n' >/usr/local/bin/nix; chmod +x /usr/local/bin/nix", /found: +nix 2.8.0/);
+});
+
+/** Three derivations at once that each need two seconds and say where they were built; one that needs them all. */
+const SHARED = (seconds: number) => `let
+  build = name: below: derivation {
+    inherit name below; system = "x86_64-linux"; builder = "/bin/sh"; requiredSystemFeatures = [ "big-parallel" ];
+    args = [ "-c" "SECONDS=0; while (( SECONDS < ${seconds} )); do :; done; read -r host </etc/hostname 2>/dev/null || host=\$(</proc/sys/kernel/hostname); echo built >$out" ];
+  };
+in build "all" (map (number: build "part-\${toString number}" [ ]) [ 1 2 3 4 ])`;
+
+const builtBy = (stderr: string) => [...new Set([...stderr.matchAll(/building '.*' on 'ssh-ng:\/\/(\S+)'/g)].map(([, name]) => name))].sort();
+
+test("two builders share a build with the build host's Nix; one that is gone is no more asked", async () => {
+  await using host = await HostMachine.start(network, { name: "distributor" });
+  await using one = await HostMachine.start(network, { name: "builder-1" });
+  await using two = await HostMachine.start(network, { name: "builder-2" });
+  const entry = ({ address, hostKey }: HostMachine) => ({ host: address, port: 22, hostKey, systems: ["x86_64-linux"], maxJobs: 1, speedFactor: 1, features: ["big-parallel"] });
+  const settings = { ...BUILD, substituters: [], netrc: null, builders: [one, two].map(entry) };
+  const answer = await bootstrap(host, settings);
+  const { builderKey } = JSON.parse(answer.stdout) as { builderKey: string };
+  assert.match(builderKey, /^ssh-ed25519 \S+$/);
+  await changesNothing(host, settings, answer);
+  const builder = { ...BUILDER, clientKeys: [builderKey] };
+  for (const machine of [one, two]) {
+    const first = await bootstrap(machine, builder);
+    assert.deepEqual(JSON.parse(first.stdout), { role: "builder", nix: "nix (Nix) 2.26.3" });
+    if (machine === one) await changesNothing(machine, builder, first);
+    await machine.startUnits();
+    assert.deepEqual(await listeners(machine), ["tcp 0.0.0.0:22", "tcp [::]:22"]);
+  }
+  await host.startUnits();
+  // Its key is root's alone, and opens Nix's daemon alone.
+  assert.equal((await as(host, "comfyui", "cat /etc/nix/builder_ed25519", true)).code, 1);
+  const shell = await host.run(["ssh", "comfyui-builder-0", "cat /etc/passwd"], { allowFailure: true, timeout: 20_000, input: "" });
+  assert.doesNotMatch(shell.stdout, /root:/);
+
+  const build = (seconds: number) => `cat >shared.nix <<'END'\n${SHARED(seconds)}\nEND\nnix-build --no-out-link --max-jobs 0 shared.nix`;
+  const both = await as(host, "comfyui", build(2));
+  assert.deepEqual(builtBy(both.stderr), ["comfyui-builder-0", "comfyui-builder-1"], both.stderr);
+  assert.match((await host.bash(`nix path-info ${both.stdout.trim()}`)).stdout, /-all\n$/);
+
+  // Nix fails what was being built on a machine that dies; run again, it goes on with the others (infra/hosts/nix.sh does so).
+  const running = run("ssh", [...(await host.sshArguments()), `comfyui@${host.address}`, build(4)], { allowFailure: true });
+  await sleep(4000);
+  await two.stopSshd();
+  const lost = await running;
+  assert.match(lost.stderr, /disconnected unexpectedly|unexpected end-of-file/);
+  const survived = await as(host, "comfyui", build(4));
+  assert.deepEqual(builtBy(survived.stderr), ["comfyui-builder-0"], survived.stderr);
 });

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bootstrapText } from "./bootstrap.ts";
+import { textFor } from "../../infra/bootstrap-host.ts";
+import type { BootstrapSettings } from "../../infra/bootstrap.ts";
 import { CHECKOUT } from "./checkout.ts";
 import { HostMachine, type MachineOptions } from "./host-machine.ts";
 import { type HostNetwork, type KeyPair, makeKeyPair } from "./host-network.ts";
@@ -53,7 +54,7 @@ export interface CacheHostOptions extends Partial<MachineOptions> {
   readonly server: Server;
   readonly key: SigningKey;
   /** Further settings of the role. */
-  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly settings?: Omit<BootstrapSettings, "role">;
 }
 
 /** A cache host with its units started, and the key that may push to it. */
@@ -66,7 +67,7 @@ export async function startCacheHost(network: HostNetwork, options: CacheHostOpt
     role: "cache", authorizedKeys: [], server, serverPath, nixpkgs: "github:NixOS/nixpkgs", publicKeys: [key.public], pushKeys: [push.public],
     domain: null, port: 80, auth: null, priority: 50, volume: machine.disk ?? null,
   } as const;
-  await machine.ssh("bash -s", { input: bootstrapText({ ...own, ...settings }) });
+  await machine.ssh("bash -s", { input: textFor({ ...own, ...settings }) });
   await machine.startUnits();
   return { machine, push };
 }

@@ -33,16 +33,11 @@ remote_builders() {
   StrictHostKeyChecking yes
   BatchMode yes
   ConnectTimeout 15
-  ServerAliveInterval 15
-  ServerAliveCountMax 4"')"
+  ServerAliveInterval 10
+  ServerAliveCountMax 3"')"
   put /etc/nix/machines 644 root:root "$(setting '.builders // [] | to_entries[] | [
     "ssh-ng://comfyui-builder-\(.key)", (.value.systems | join(",")), "/etc/nix/builder_ed25519", .value.maxJobs // 1,
     .value.speedFactor // 1, (.value.features // [] | join(",") | if . == "" then "-" else . end), "-", "-"] | map(tostring) | join(" ")')"
-}
-
-# passwords of caches: the daemon reads them as root, `nix path-info` as comfyui.
-passwords() {
-  put /etc/nix/netrc 640 root:comfyui "$(setting '.netrc // [] | .[] | "machine \(.machine) login \(.login) password \(.password)"')"
 }
 
 role() {
@@ -55,7 +50,8 @@ role() {
   login_keys comfyui "$keys"
   sshd_settings 'Match User comfyui
   AuthorizedKeysFile /etc/ssh/comfyui/%u'
-  passwords
+  # `nix path-info` of a cache is asked as comfyui.
+  passwords comfyui
   remote_builders
   nix_conf "trusted-users = root
 max-jobs = auto
@@ -67,7 +63,7 @@ builders-use-substitutes = true
 $(caches)"
   nix_daemon
   answer role=build "nix=$(nix --version)" "system=$(uname -m)-linux" \
-    "builderKey=$([ ! -e /etc/nix/builder_ed25519.pub ] || cat /etc/nix/builder_ed25519.pub)"
+    "builderKey=$([ ! -e /etc/nix/builder_ed25519.pub ] || cut -d ' ' -f 1,2 /etc/nix/builder_ed25519.pub)"
 }
 
 bootstrap

@@ -2,7 +2,7 @@
 # The role of a cache host: serves its store over HTTP, and takes what a trusted key signed from the build hosts' push keys.
 # Settings: {role: "cache", authorizedKeys, server: "nix-serve-ng" | "nix-serve" | "harmonia", serverPath: null | path of its
 # program, nixpkgs: flake reference, publicKeys, pushKeys, domain: null | name, port, auth: null | {user, password}, priority,
-# volume}. CACHE_PUSH holds cache-push.sh.
+# volume}. CACHE_PUSH holds cache-push.sh without its comments.
 
 readonly LIB=/usr/local/lib/comfyui INTERNAL=127.0.0.1:5000
 
@@ -136,7 +136,8 @@ role() {
   keys=$(setting '.pushKeys[]')
   login_keys comfyui-push "$keys"
   put "$LIB/messages.sh" 644 root:root "$(declare -f say fail)"
-  put "$LIB/cache-push.sh" 755 root:root "$CACHE_PUSH"
+  put "$LIB/cache-push.sh" 755 root:root "#!/usr/bin/env bash
+$CACHE_PUSH"
   sshd_settings "Match User comfyui
   AuthorizedKeysFile /etc/ssh/comfyui/%u
 Match User comfyui-push

@@ -193,6 +193,11 @@ nix_since() {
   printf '%s\n%s\n' "$1" "${version##* }" | sort --version-sort --check=quiet
 }
 
+# passwords GROUP: what the caches of the settings want of a reader; the daemon reads them as root.
+passwords() {
+  put /etc/nix/netrc 640 "root:$1" "$(setting '.netrc // [] | .[] | "machine \(.machine) login \(.login) password \(.password)"')"
+}
+
 # install_nix: Nix's daemon from the distribution, with /nix on the volume of the settings, if there is one.
 install_nix() {
   local device
