@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { longestText, type BootstrapSettings } from "../../infra/bootstrap.ts";
-import { textFor } from "../../infra/bootstrap-host.ts";
+import { textFor } from "../../infra/bootstrap-text.ts";
 import { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork } from "../support/host-network.ts";
 import { type Result, start } from "../support/process.ts";

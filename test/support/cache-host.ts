@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { textFor } from "../../infra/bootstrap-host.ts";
+import { textFor } from "../../infra/bootstrap-text.ts";
 import type { BootstrapSettings } from "../../infra/bootstrap.ts";
 import { CHECKOUT } from "./checkout.ts";
 import { HostMachine, type MachineOptions } from "./host-machine.ts";
