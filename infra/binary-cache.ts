@@ -3,10 +3,10 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheAnswer, parseAnswer } from "./answers.ts";
 import { cacheSettings, pinnedNixpkgs } from "./bootstrap.ts";
-import { bootstrapHost } from "./bootstrap-host.ts";
 import { textFor } from "./bootstrap-text.ts";
 import type { NixServeConfig } from "./config/cache.ts";
 import type { HostCommand } from "./host.ts";
+import { type Machine, setUp } from "./machine.ts";
 import type { Plan } from "./request.ts";
 
 export interface BinaryCacheArgs {
@@ -15,6 +15,8 @@ export interface BinaryCacheArgs {
   readonly root: string;
   /** The run of open-cache.sh on the build host, which makes the key by which it pushes. */
   readonly opened: HostCommand;
+  /** Where the stack makes it. */
+  readonly machine?: Machine | undefined;
 }
 
 /** What is pushed waits for the answer's resources. None where the cache is no machine, or one that is set up by hand. */
@@ -28,7 +30,7 @@ export function openBinaryCache(name: string, args: BinaryCacheArgs): readonly p
 class BinaryCache extends pulumi.ComponentResource {
   readonly ready: readonly pulumi.Resource[];
 
-  constructor(name: string, { root, opened, config, admin }: BinaryCacheArgs & { readonly config: NixServeConfig; readonly admin: string }) {
+  constructor(name: string, { root, opened, config, admin, machine }: BinaryCacheArgs & { readonly config: NixServeConfig; readonly admin: string }) {
     super("comfyui:hosts:BinaryCache", name);
     const { host, port, hostKey, privateKey, jump } = config.host;
     const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
@@ -36,7 +38,7 @@ class BinaryCache extends pulumi.ComponentResource {
       const { pushKey } = parseAnswer(cacheAnswer, answer);
       return textFor(cacheSettings(config, { pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }));
     });
-    this.ready = [bootstrapHost(`${name}-bootstrap`, { machine: { host, port, hostKey, privateKey, jump, admin }, text }, { parent: this }).resource];
+    this.ready = [setUp(name, { machine: { host, port, hostKey, privateKey, jump, admin }, text }, machine, { parent: this })];
     this.registerOutputs({});
   }
 }

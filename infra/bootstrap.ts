@@ -8,7 +8,8 @@ import { type NixServeConfig, readUrl } from "./config/cache.ts";
 import { publicKeyOf } from "./config/signing-key.ts";
 import { publicLineOf } from "./ssh/host-key.ts";
 
-export type Role = "build" | "cache" | "builder";
+/** `instance`: what a machine on EC2 has beside its other role. */
+export type Role = "build" | "cache" | "builder" | "instance";
 
 /** Read by the role's file, which says what each member means. */
 export type BootstrapSettings = { readonly role: Role } & { readonly [key: string]: Json };
@@ -30,6 +31,7 @@ const embedded: { readonly [R in Role]: { readonly [variable: string]: string } 
   build: {},
   cache: { CACHE_PUSH: "cache-push.sh" },
   builder: {},
+  instance: { WATCH: "aws/watch.sh" },
 };
 
 function heredoc(name: string, text: string): string {
@@ -46,7 +48,7 @@ function loginKeys({ privateKey }: { readonly privateKey?: string | undefined })
   return privateKey === undefined ? [] : [publicLineOf(privateKey)];
 }
 
-export function buildSettings({ buildHost, binaryCache, builders, substituters }: Config): BootstrapSettings {
+export function buildSettings({ buildHost, binaryCache, builders, substituters }: Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">): BootstrapSettings {
   if (buildHost.kind === "local") throw new Error("the machine that runs pulumi is set up by set-up");
   const { volume = null, minFreeGiB, maxFreeGiB } = buildHost;
   return {

@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { type Fault, type FaultCode, throwFaults } from "./faults.ts";
-import { binaryCache } from "./config/cache.ts";
+import { aws, ecrRegistry } from "./config/aws.ts";
+import { binaryCache, type NixServeConfig } from "./config/cache.ts";
 import { projectPath, publicKey, repository, substituterUrl } from "./config/checked.ts";
+import { awsFaults } from "./config/aws-faults.ts";
+import { awsParts } from "./config/aws-parts.ts";
 import { crossFaults, sections } from "./config/cross-faults.ts";
 import { builders, buildHost } from "./config/hosts.ts";
 import { plainSecrets, showExceptSecrets } from "./config/secrets.ts";
@@ -27,17 +30,20 @@ export const configSchema = z.strictObject({
   compression: z
     .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("zstd") }), z.strictObject({ kind: z.literal("gzip") })])
     .default({ kind: "zstd" }),
+  aws,
   buildHost,
   builders,
   binaryCache,
   /**
    * Where the image goes. `oci-directory`: an OCI layout in a folder, relative to the project. `registry`: any OCI registry;
-   * this host's own login (`skopeo login`) is used; `tls: false` is for a registry on a trusted network. Re-runs the publish.
+   * this host's own login (`skopeo login`) is used; `tls: false` is for a registry on a trusted network. `ecr`: a repository
+   * that the stack makes. Re-runs the publish.
    */
   registry: z
     .discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("oci-directory"), path: projectPath }),
       z.strictObject({ kind: z.literal("registry"), repository, tls: z.boolean().default(true) }),
+      ecrRegistry,
     ])
     .default({ kind: "oci-directory", path: ".local/images" }),
   /** Further binary caches, only read, asked before anything is built. Default: none. Re-runs all layers. */
@@ -48,7 +54,23 @@ export const configSchema = z.strictObject({
     .default({ cache: "keep", image: "keep" }),
 });
 
-export type Config = z.output<typeof configSchema>;
+/** As the stack's file says it. */
+export type StackConfig = z.output<typeof configSchema>;
+
+/** What the stack builds with: as the file says it, with plain addresses in place of what is made on AWS. */
+export interface Config extends Omit<StackConfig, "aws" | "buildHost" | "binaryCache" | "registry"> {
+  readonly buildHost: Exclude<StackConfig["buildHost"], { kind: "ec2" }>;
+  readonly binaryCache: Exclude<StackConfig["binaryCache"], { kind: "nix-serve" }> | NixServeConfig;
+  readonly registry: Exclude<StackConfig["registry"], { kind: "registry" | "ecr" }> | RemoteRegistry;
+}
+
+type RemoteRegistry = Extract<StackConfig["registry"], { kind: "registry" }> & {
+  /** A tag that is put on the image beside its own, and moves to the next one. */
+  readonly liveTag?: string;
+  /** What the registry takes of one image: bytes of a layer, and layers. */
+  readonly limits?: { readonly layerBytes: number; readonly layers: number };
+};
+
 export type BuildersConfig = Config["builders"];
 export type BuildHostConfig = Config["buildHost"];
 export type BinaryCacheConfig = Config["binaryCache"];
@@ -82,10 +104,11 @@ export interface ParseOptions {
 }
 
 /** Checks the whole configuration; throws one FaultError with everything that is wrong, and shows no secret in it. */
-export function parseConfig(input: Record<string, unknown>, { flavors, isSecret }: ParseOptions): Config {
+export function parseConfig(input: Record<string, unknown>, { flavors, isSecret }: ParseOptions): StackConfig {
   const result = configSchema.safeParse(input);
   const faults = result.success ? [] : issueViews(result.error, input, showExceptSecrets(isSecret)).map(configFault);
-  throwFaults([...faults, ...plainSecrets(input, isSecret), ...crossFaults(sections(configSchema, input), flavors)]);
+  const all = sections(configSchema, input);
+  throwFaults([...faults, ...plainSecrets(input, isSecret), ...crossFaults(all, flavors), ...awsFaults(awsParts(all, input["aws"] !== undefined))]);
   return configSchema.parse(input);
 }
 

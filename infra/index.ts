@@ -4,7 +4,8 @@ import { cacheAnswer, parseAnswer } from "./answers.ts";
 import { openBinaryCache } from "./binary-cache.ts";
 import { openBuildHost } from "./build-host.ts";
 import { openBuilders } from "./builders.ts";
-import { configInput, secretSections } from "./config.ts";
+import { configInput, secretSections, type StackConfig } from "./config.ts";
+import { usesOfAws, withoutAws } from "./config/aws-parts.ts";
 import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
 import { imageLayers } from "./fingerprint.ts";
@@ -20,7 +21,7 @@ import { hostRequest, openCacheRequest, type Plan } from "./request.ts";
 const name = "comfyui";
 const root = join(import.meta.dirname, "..");
 
-function planOrStop(): Plan {
+function planOrStop(): Plan<StackConfig> {
   try {
     return readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()), secretSections(process.env));
   } catch (error) {
@@ -31,28 +32,35 @@ function planOrStop(): Plan {
 }
 
 reportFailedCommandsInOneLine();
-const plan = planOrStop();
+const read = planOrStop();
 const stack = pulumi.getStack();
-const { host, ready: reached } = openBuildHost(`${name}-build-host`, { plan, root, stack });
-const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, { dependsOn: [...reached] });
+// Read only where it is needed: other stacks have no use for AWS, and its SDK and its plugin are large.
+const onAws = usesOfAws(read.config).length === 0 ? undefined : await (await import("./aws/plane.ts")).openAws(name, { config: read.config, stack });
+const plan: Plan = { ...read, config: onAws?.config ?? withoutAws(read.config) };
+const { host, ready: reached, options } = openBuildHost(`${name}-build-host`, { plan, root, stack, machine: onAws?.buildHost });
+const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, { ...options, dependsOn: [...reached] });
 const opened = host.run(
   `${name}-cache`,
   { script: "open-cache", request: openCacheRequest(plan.config, stack), secret: plan.config.binaryCache.kind !== "directory" },
-  { dependsOn: [ready.resource] },
+  { ...options, dependsOn: [ready.resource] },
 );
-const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, root, opened });
+const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, root, opened, machine: onAws?.cacheHost });
 const builders = openBuilders(`${name}-builder`, { plan, host: ready });
 const built = new Layers(name, { host, plan, ready: [opened.resource, ...cacheHost, ...builders] });
 const published = new Publish(`${name}-publish`, {
   host,
   plan,
   layers: imageLayers(plan.graph).map(({ attr }) => built.commands.get(attr) as pulumi.Resource),
+  registry: onAws?.registry ?? [],
 });
 
-export const layers = built.outputs;
-export const image = published.answer;
-export const cache = opened.answer.apply((text) => parseAnswer(cacheAnswer, text));
-export const run = image.apply((answer) => {
+const layers = built.outputs;
+const image = published.answer;
+const cache = opened.answer.apply((text) => parseAnswer(cacheAnswer, text));
+const run = image.apply((answer) => {
   const { flavor, compression } = plan.settings;
   return snippets(runnable(answer, { flavor, compression, gpu: needsGpu(plan.graph, flavor) }));
 });
+
+/** The stack's outputs; those of a stack on AWS say what it costs. */
+export default { layers, image, cache, run, ...(onAws && { estimate: onAws.estimate }) };

@@ -8,15 +8,17 @@ export interface PublishArgs {
   readonly plan: Plan;
   /** The commands of the layers that are blobs of the image: order only, the request names them by fingerprint. */
   readonly layers: readonly pulumi.Resource[];
+  /** What the registry is made of, where the stack makes it; order only. */
+  readonly registry: readonly pulumi.Resource[];
 }
 
 /** Puts the image together and sends what the registry lacks, as NAME-image. */
 export class Publish extends pulumi.ComponentResource {
   readonly answer: pulumi.Output<ImageAnswer>;
 
-  constructor(name: string, { host, plan, layers }: PublishArgs) {
+  constructor(name: string, { host, plan, layers, registry }: PublishArgs) {
     super("comfyui:image:Publish", name);
-    const { answer } = host.run(`${name}-image`, { script: "publish-image", request: publishRequest(plan) }, { parent: this, dependsOn: [...layers] });
+    const { answer } = host.run(`${name}-image`, { script: "publish-image", request: publishRequest(plan) }, { parent: this, dependsOn: [...layers, ...registry] });
     this.answer = answer.apply((text) => parseAnswer(imageAnswer, text));
     this.registerOutputs({});
   }

@@ -1,13 +1,13 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseConfig } from "./config.ts";
+import { parseConfig, type StackConfig } from "./config.ts";
 import { type Fault, FaultError, gather } from "./faults.ts";
 import { readLayerInputs } from "./input-files.ts";
 import { flavorGraph, type LayerGraph, parseLayerGraph } from "./layer-graph.ts";
 import { makePlan, type Plan } from "./request.ts";
 
 /** Reads everything that decides what a stack does: the graph, the configuration, every input file. Throws one FaultError. */
-export function readPlan(layersDir: string, configInput: Record<string, unknown>, isSecret: (section: string) => boolean): Plan {
+export function readPlan(layersDir: string, configInput: Record<string, unknown>, isSecret: (section: string) => boolean): Plan<StackConfig> {
   const faults: Fault[] = [];
   const whole = gather(faults, () => readLayerGraph(layersDir));
   const config = gather(faults, () => parseConfig(configInput, { flavors: whole && Object.keys(whole.flavors), isSecret }));

@@ -10,16 +10,16 @@ import { flavorOf, type Layer, type LayerGraph, onClosure, smokeOf } from "./lay
 /** Version of what host scripts read and answer. A new one re-runs every command, so it changes with the answers' form only. */
 export const protocol = 3;
 
-/** Everything that requests are made from: plain data, read once. */
-export interface Plan {
+/** Everything that requests are made from: plain data, read once. `C`: the configuration as the stack's file has it, or with what is made on AWS. */
+export interface Plan<C = Config> {
   readonly graph: LayerGraph;
   readonly inputs: LayerInputs;
   readonly fingerprints: Fingerprints;
   readonly settings: BuildSettings;
-  readonly config: Config;
+  readonly config: C;
 }
 
-export function makePlan(graph: LayerGraph, inputs: LayerInputs, config: Config): Plan {
+export function makePlan<C extends Pick<Config, "flavor" | "systems" | "compression">>(graph: LayerGraph, inputs: LayerInputs, config: C): Plan<C> {
   const settings = { flavor: config.flavor.kind, system: config.systems[0] as string, compression: config.compression.kind };
   return { graph, inputs, settings, config, fingerprints: fingerprintLayers(graph, inputs, settings) };
 }
@@ -119,7 +119,7 @@ function cacheRequest(cache: BinaryCacheConfig): Words {
 
 function registryRequest(registry: RegistryConfig): Json {
   return registry.kind === "registry"
-    ? { kind: registry.kind, repository: registry.repository, tls: registry.tls }
+    ? { kind: registry.kind, repository: registry.repository, tls: registry.tls, ...(registry.liveTag !== undefined && { liveTag: registry.liveTag }), ...(registry.limits && { limits: registry.limits }) }
     : { kind: registry.kind, path: registry.path };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ec2CacheHost } from "./aws.ts";
 import { absolutePath, cacheName, cacheUrl, domainName, password, projectPath, publicKey, s3Url, signingKey, userName } from "./checked.ts";
 import { login, volume } from "./hosts.ts";
 
@@ -27,8 +28,8 @@ const directory = z.strictObject({ kind: z.literal("directory"), path: projectPa
 const nixServe = z.strictObject({
   kind: z.literal("nix-serve"),
   ...shared,
-  /** The machine, Debian 13 or Ubuntu 24.04. It is none of those that build. */
-  host: z.strictObject({ ...login, volume }),
+  /** The machine, Debian 13 or Ubuntu 24.04. It is none of those that build. `ec2`: one that the stack makes. */
+  host: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("ssh").optional(), ...login, volume }), ec2CacheHost]),
   /** The program that serves. Default: nix-serve-ng. */
   server: z.enum(["nix-serve-ng", "nix-serve", "harmonia"]).default("nix-serve-ng"),
   /** The program's path on the machine. Default: the one of the nixpkgs that layers/flake.lock pins. */
@@ -47,7 +48,11 @@ const s3 = z.strictObject({ kind: z.literal("s3"), ...shared, /** s3://BUCKET?re
 /** Where finished layers are kept, signed. Another kind re-runs all layers, as pushes. Default: the folder .local/cache. */
 export const binaryCache = z.discriminatedUnion("kind", [directory, nixServe, s3]).default({ kind: "directory", path: ".local/cache" });
 
-export type NixServeConfig = z.output<typeof nixServe>;
+type AnyNixServe = z.output<typeof nixServe>;
+
+export interface NixServeConfig extends Omit<AnyNixServe, "host"> {
+  readonly host: Exclude<AnyNixServe["host"], { kind: "ec2" }>;
+}
 
 /** Where readers find it, without a slash at its end. */
 export function readUrl({ url, domain, host }: Pick<NixServeConfig, "url" | "domain"> & { readonly host: { readonly host: string } }): string {

@@ -1,9 +1,9 @@
-import type { Config, configSchema } from "../config.ts";
+import type { configSchema, StackConfig } from "../config.ts";
 import type { Fault } from "../faults.ts";
 import { publicKeyOf } from "./signing-key.ts";
 
 /** Sections that are right by themselves; what is wrong within one is reported beside this, so that both are mended at once. */
-export type Sections = { readonly [K in keyof Config]: Config[K] | undefined };
+export type Sections = { readonly [K in keyof StackConfig]: StackConfig[K] | undefined };
 
 /** Each section by itself. */
 export function sections({ shape }: typeof configSchema, input: Record<string, unknown>): Sections {
@@ -37,7 +37,7 @@ function substituterFaults({ substituters = [] }: Sections): Fault[] {
 function machineFaults({ buildHost, binaryCache, builders }: Sections): Fault[] {
   const machines = [
     ...(buildHost?.kind === "ssh" ? [{ where: "comfyui:buildHost.host", ...buildHost }] : []),
-    ...(binaryCache?.kind === "nix-serve" ? [{ where: "comfyui:binaryCache.host.host", ...binaryCache.host }] : []),
+    ...(binaryCache?.kind === "nix-serve" && binaryCache.host.kind !== "ec2" ? [{ where: "comfyui:binaryCache.host.host", ...binaryCache.host }] : []),
     ...(builders?.kind === "ssh" ? builders.hosts.map((host, at) => ({ where: `comfyui:builders.hosts[${at}].host`, ...host })) : []),
   ];
   return repeated(machines.map(({ host, port }) => `${host.toLowerCase()} port ${port}`)).map(({ value, at, first }) => ({

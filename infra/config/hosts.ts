@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ec2BuildHost } from "./aws.ts";
 import { absolutePath, featureName, hostKey, hostName, privateKey, userName } from "./checked.ts";
 
 const port = z.int().min(1).max(65535).default(22);
@@ -46,10 +47,10 @@ const remoteBuildHost = z.strictObject({
 
 /**
  * Where layers are built. `local`: the machine that runs pulumi. `ssh`: a machine that is there, Debian 13 or Ubuntu 24.04;
- * `user`: who builds there (default: comfyui, which setting it up makes). Default: local.
+ * `user`: who builds there (default: comfyui, which setting it up makes). `ec2`: one that the stack makes. Default: local.
  */
 export const buildHost = z
-  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") }), remoteBuildHost])
+  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") }), remoteBuildHost, ec2BuildHost])
   .default({ kind: "local" });
 
 const system = z.enum(["x86_64-linux", "aarch64-linux"]);

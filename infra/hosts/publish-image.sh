@@ -46,6 +46,7 @@ if [ "$found" = "$digest" ]; then
 elif [ -n "$found" ]; then
   fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
 else
+  check_limits "$manifest"
   say "image: publishing $REFERENCE"
   blobs=$(send_image "$image" "$manifest" "$LOG")
   sent=$(jq --arg blobs "$blobs" --argjson manifest "$manifest_size" \
@@ -53,6 +54,7 @@ else
   found=$(published_digest)
   [ "$found" = "$digest" ] || fail PUBLISH_DIGEST "the registry answers with another image than the one sent to $REFERENCE" "check the registry's storage, then run 'pulumi up' again" "$found" "$digest"
 fi
+move_live_tag "$digest"
 
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" '

@@ -44,6 +44,29 @@ missing_blobs() {
   done
 }
 
+# check_limits MANIFEST: what the registry takes of one image, where the request knows it; before a byte is sent.
+check_limits() {
+  local over
+  over=$(jq -r --argjson limits "$(jq -c '.registry.limits // {}' <<<"$REQUEST")" '
+    [(.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
+     (.layers | length | select($limits.layers != null and . > $limits.layers) | "\(.) layers, where \($limits.layers) are taken")] | join("; ")' "$1")
+  [ -z "$over" ] || fail PUBLISH_LIMITS "the registry of $REFERENCE does not take this image" "give the flavor a smaller blobLimit in layers/layers.json, or hoist what is large" "$over"
+}
+
+# move_live_tag DIGEST: the tag that says which image was published last, where the request has one. Its image is there.
+move_live_tag() {
+  local live reference=$REFERENCE
+  live=$(jq -r '.registry.liveTag // empty' <<<"$REQUEST")
+  [ -n "$live" ] || return 0
+  REFERENCE=${reference%:*}:$live
+  if [ "$(published_digest)" != "$1" ]; then
+    say "image: $live is this one now"
+    skopeo --insecure-policy copy --preserve-digests --retry-times 3 "${INSPECT[@]/#--tls/--src-tls}" "${COPY[@]}" "$reference" "$REFERENCE" >/dev/null 2>"$WORK/live.log" ||
+      fail PUBLISH_FAILED "the tag $live could not be moved: $(tail -n 1 "$WORK/live.log")" "see that tags beginning with live- may change in this repository"
+  fi
+  REFERENCE=$reference
+}
+
 # send_image IMAGE MANIFEST LOG: copies the layout's image; digests of the blobs really sent on stdout. Skopeo names them only
 # in its debug messages, of which nothing else is kept: others may hold what a log must not.
 send_image() {

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import type { Role } from "../bootstrap.ts";
 import { FaultError } from "../faults.ts";
 import { isKeyLine } from "../ssh/host-key.ts";
+import type { HandRole } from "./stack-bootstrap.ts";
 
 /** A host on the way, and how to log in there: with the key in the file, else with the SSH agent's. */
 export interface JumpArguments {
@@ -17,7 +17,7 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "host key"; readonly host: string; readonly port: number; readonly jump: JumpArguments | undefined; readonly json: boolean }
   /** `number`: of the builder, from 1. */
-  | { readonly kind: "host bootstrap"; readonly role: Role; readonly number: number; readonly stack: string; readonly json: boolean }
+  | { readonly kind: "host bootstrap"; readonly role: HandRole; readonly number: number; readonly stack: string; readonly json: boolean }
   | { readonly kind: "cache key"; readonly name: string; readonly json: boolean };
 
 export const helpText = `npm run --silent ops -- COMMAND

@@ -5,13 +5,16 @@ import { z } from "zod";
 import { cacheAnswer, hostAnswer, parseAnswer } from "../answers.ts";
 import { type BootstrapSettings, buildSettings, builderSettings, cacheSettings, pinnedNixpkgs, type Role } from "../bootstrap.ts";
 import { textFor } from "../bootstrap-text.ts";
-import { type Config, configInput, parseConfig } from "../config.ts";
+import { type Config, configInput, parseConfig, type StackConfig } from "../config.ts";
 import { type Fault, FaultError } from "../faults.ts";
 import { pulumi } from "../quickstart/pulumi-cli.ts";
 
+/** Roles of machines that a person sets up; those that a stack makes itself it also sets up itself. */
+export type HandRole = Exclude<Role, "instance">;
+
 export interface StackBootstrapArgs {
   readonly root: string;
-  readonly role: Role;
+  readonly role: HandRole;
   /** Which of the builders, from 1. */
   readonly number: number;
   readonly stack: string;
@@ -44,7 +47,10 @@ interface Context {
   readonly known: () => Promise<Known>;
 }
 
-const roles: { readonly [R in Role]: (config: Config, context: Context) => Promise<Found> } = {
+/** What a machine that is set up by hand needs of the configuration. */
+type MachinesConfig = Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">;
+
+const roles: { readonly [R in HandRole]: (config: MachinesConfig, context: Context) => Promise<Found> } = {
   async build(config) {
     if (config.buildHost.kind !== "ssh") throw noMachine("comfyui:buildHost.kind", config.buildHost.kind, "ssh");
     return { address: addressed(config.buildHost), settings: buildSettings(config) };
@@ -79,10 +85,19 @@ function noMachine(where: string, found: string, expected: string): FaultError {
 
 const configOutput = z.record(z.string(), z.object({ value: z.string().optional(), secret: z.boolean() }));
 
-async function readConfig(root: string, stack: string): Promise<Config> {
+async function readConfig(root: string, stack: string): Promise<MachinesConfig> {
   const all = configOutput.parse(JSON.parse(await pulumi(["config", "--json", "--show-secrets", "--stack", stack], root)));
   const values = Object.fromEntries(Object.entries(all).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])));
-  return parseConfig(configInput(values), { isSecret: (section) => all[`comfyui:${section}`]?.secret === true });
+  return machinesOf(parseConfig(configInput(values), { isSecret: (section) => all[`comfyui:${section}`]?.secret === true }));
+}
+
+/** Of a stack whose machines are all there: the address of one that the stack makes is not in its configuration. */
+function machinesOf({ buildHost, binaryCache, builders, substituters }: StackConfig): MachinesConfig {
+  if (buildHost.kind === "ec2") throw noMachine("comfyui:buildHost.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
+  if (binaryCache.kind !== "nix-serve") return { buildHost, binaryCache, builders, substituters };
+  const { host } = binaryCache;
+  if (host.kind === "ec2") throw noMachine("comfyui:binaryCache.host.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
+  return { buildHost, binaryCache: { ...binaryCache, host }, builders, substituters };
 }
 
 const exported = z.object({ deployment: z.object({ resources: z.array(z.object({ urn: z.string(), outputs: z.object({ stdout: z.unknown() }).partial().optional() })).optional() }) });

@@ -8,6 +8,8 @@ export interface SshHostArgs {
   readonly target: SshTarget;
   /** The stack's folder on the host, relative to the user's home: its sources, and below .local its state and keys. */
   readonly folder: string;
+  /** Starts the machine where it has stopped. Default: nobody does. */
+  readonly wake?: (() => Promise<void>) | undefined;
 }
 
 /** A machine that is reached over SSH. Its scripts come with the sources, so `run` waits for them by `dependsOn`. */
@@ -18,8 +20,8 @@ export class SshHost implements Host {
   readonly #folder: string;
   readonly #scriptHooks: pulumi.ResourceHookBinding;
 
-  constructor(name: string, { target, folder }: SshHostArgs) {
-    this.login = new SshLogin(name, target);
+  constructor(name: string, { target, folder, wake }: SshHostArgs) {
+    this.login = new SshLogin(name, target, wake);
     this.#folder = folder;
     const has = (path: string) =>
       once(async () => {

@@ -28,11 +28,14 @@ export class SshLogin {
   readonly reached: () => Promise<void>;
   readonly #again: pulumi.ErrorHook;
 
-  /** `name`: of its looks, which the state records with each command. */
-  constructor(name: string, target: SshTarget) {
+  /** `name`: of its looks, which the state records with each command. `wake`: starts the machine where it has stopped. */
+  constructor(name: string, target: SshTarget, wake: () => Promise<void> = async () => undefined) {
     this.target = target;
     this.connection = connectionTo(target);
-    const look = () => probe(target, { patience: patienceOf(process.env), say });
+    const look = async () => {
+      await wake();
+      await probe(target, { patience: patienceOf(process.env), say });
+    };
     this.reached = once(look);
     this.#again = new pulumi.ErrorHook(`${name}-again`, ({ errors }) => againAfter(errors, target, look));
     this.hooks = this.hooksOf(`${name}-probe`, this.reached);

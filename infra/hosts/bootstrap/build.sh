@@ -40,11 +40,20 @@ remote_builders() {
     .value.speedFactor // 1, (.value.features // [] | join(",") | if . == "" then "-" else . end), "-", "-"] | map(tostring) | join(" ")')"
 }
 
+# home: comfyui, with the stacks' folders on the disk of /nix where there is one: a new machine with that disk goes on with them.
+home() {
+  local home=/nix/comfyui
+  [ -n "$(setting .volume)" ] || home=/home/comfyui
+  account comfyui --create-home --home-dir "$home" --shell /bin/bash
+  home=$(getent passwd comfyui | cut -d : -f 6)
+  [ "$(stat -c %U "$home")" = comfyui ] || chown -R -h comfyui:comfyui "$home"
+}
+
 role() {
   local keys
   install_nix
   packages skopeo zstd git curl python3-pip xz-utils gpg gpgv debian-archive-keyring
-  account comfyui --create-home --shell /bin/bash
+  home
   member comfyui nix-users
   keys=$(setting '.authorizedKeys[]?' && admin_keys)
   login_keys comfyui "$keys"

@@ -1,0 +1,90 @@
+/** What a stack on AWS costs, by the table of prices: an estimate for a decision, not a bill. */
+import type { AwsConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
+import { buildHostTypes, rootGiB, type System } from "./defaults.ts";
+import { instanceType } from "./instance-types.ts";
+import { HOURS_PER_MONTH, includedIops, includedThroughput, prices, SPOT_PART } from "./prices.ts";
+
+/** USD. A month has 730 hours. */
+export interface Cost {
+  readonly what: string;
+  /** While it runs; 0 for what has no hourly price. */
+  readonly perHour: number;
+  /** Whether or not it runs. */
+  readonly perMonth: number;
+  /** `pulumi destroy` leaves it, and it goes on costing this. */
+  readonly kept: boolean;
+}
+
+export interface Estimate {
+  readonly asOf: string;
+  readonly region: string;
+  readonly costs: readonly Cost[];
+  /** With every host running all the time. */
+  readonly mostPerMonth: number;
+  /** With the build host stopped all the time. */
+  readonly leastPerMonth: number;
+  /** For an hour of building. */
+  readonly perBuildHour: number;
+}
+
+export interface EstimateArgs {
+  readonly aws: AwsConfig;
+  readonly system: System;
+  readonly buildHost?: Ec2BuildHostConfig | undefined;
+  readonly cacheHost?: Ec2CacheHostConfig | undefined;
+  readonly keep: { readonly cache: boolean };
+}
+
+export function estimate({ aws, system, buildHost, cacheHost, keep }: EstimateArgs): Estimate {
+  const build = buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache);
+  const cache = cacheHost === undefined ? [] : cacheHostCosts(cacheHost, keep.cache);
+  const hosts = Number(buildHost !== undefined) + Number(cacheHost !== undefined);
+  const alarms = aws.alarms === undefined ? [] : [monthly("alarms", hosts * (2 * prices.alarmMonth + prices.metricMonth), false)];
+  const costs = [...build, ...cache, ...alarms];
+  const always = sum(costs.map(({ perMonth }) => perMonth)) + sum(cache.map(({ perHour }) => perHour)) * HOURS_PER_MONTH;
+  const perBuildHour = sum(build.map(({ perHour }) => perHour));
+  return { asOf: prices.asOf, region: prices.region, costs, leastPerMonth: cents(always), mostPerMonth: cents(always + perBuildHour * HOURS_PER_MONTH), perBuildHour: cents(perBuildHour) };
+}
+
+/** The first of the ranked types. */
+function buildHostCosts(config: Ec2BuildHostConfig, system: System, kept: boolean): Cost[] {
+  const [type = ""] = buildHostTypes(config, system);
+  const { usdPerHour } = instanceType(type);
+  const spot = config.market.kind === "spot";
+  return [
+    { what: `build host, ${type}${spot ? ", spot" : ""}, while it runs`, perHour: cents(spot ? usdPerHour * SPOT_PART : usdPerHour), perMonth: 0, kept: false },
+    ...hostCosts("build host", config.volume, rootGiB(config), kept),
+  ];
+}
+
+/** GiB of the disk of a cache host's system. */
+export const CACHE_ROOT_GIB = 10;
+
+function cacheHostCosts(config: Ec2CacheHostConfig, kept: boolean): Cost[] {
+  return [{ what: `cache host, ${config.type}, always`, perHour: cents(instanceType(config.type).usdPerHour), perMonth: 0, kept: false }, ...hostCosts("cache host", config.volume, CACHE_ROOT_GIB, kept)];
+}
+
+function hostCosts(host: string, volume: Ec2BuildHostConfig["volume"], root: number, kept: boolean): Cost[] {
+  return [
+    monthly(`${host}, disk for /nix, ${volume.sizeGiB} GiB`, volumeMonth(volume), kept),
+    monthly(`${host}, disk of the system, ${root} GiB`, root * prices.volumeGiBMonth, false),
+    monthly(`${host}, address and secret`, prices.addressHour * HOURS_PER_MONTH + prices.secretMonth, false),
+  ];
+}
+
+export function volumeMonth({ sizeGiB, iops, throughput }: Ec2BuildHostConfig["volume"]): number {
+  return sizeGiB * prices.volumeGiBMonth + (iops - includedIops) * prices.volumeIopsMonth + (throughput - includedThroughput) * prices.volumeThroughputMonth;
+}
+
+function monthly(what: string, perMonth: number, kept: boolean): Cost {
+  return { what, perHour: 0, perMonth: cents(perMonth), kept };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+/** Ten-thousandths for what is smaller than a cent an hour. */
+function cents(usd: number): number {
+  return Math.round(usd * 10_000) / 10_000;
+}

@@ -1,0 +1,130 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { AwsConfig, Ec2BuildHostConfig } from "../config/aws.ts";
+import { Choice } from "./choice.ts";
+import type { AmiSource } from "./defaults.ts";
+import { Firewall, type Opening } from "./firewall.ts";
+import { HostKey } from "./host-key.ts";
+import { imageId, imageReference } from "./images.ts";
+import { type Place, type Role, roleTags, secretName } from "./names.ts";
+import type { Network } from "./network.ts";
+import { HostRole } from "./role.ts";
+import { userDataBase64 } from "./user-data.ts";
+
+export interface Ec2HostArgs {
+  readonly place: Place;
+  readonly role: Role;
+  readonly config: AwsConfig;
+  readonly network: Network;
+  readonly openings: readonly Opening[];
+  /** Ranked, the best first. */
+  readonly types: readonly string[];
+  readonly market: Ec2BuildHostConfig["market"];
+  readonly ami: AmiSource;
+  readonly rootGiB: number;
+  readonly volume: Ec2BuildHostConfig["volume"];
+  /** Whether `pulumi destroy` leaves the volume. */
+  readonly keepVolume: boolean;
+  /** What its role may do beside what every host's may: the repository that it publishes to. */
+  readonly repository?: string | undefined;
+}
+
+/**
+ * A host on EC2 with a disk for /nix that outlives it, an address and a host key that stay, and nobody let in but by the
+ * openings. Cost: the instance while it runs; disks (0.08 USD a GiB and month) and the address (3.65 USD a month) always.
+ */
+export class Ec2Host extends pulumi.ComponentResource {
+  readonly instance: aws.ec2.Instance;
+  /** The address that stays. */
+  readonly address: pulumi.Output<string>;
+  /** Its name: within the VPC it means the private address, elsewhere the public one. */
+  readonly dnsName: pulumi.Output<string>;
+  readonly groupId: pulumi.Output<string>;
+  /** `TYPE BASE64`. */
+  readonly hostKey: pulumi.Output<string>;
+  /** Stable name of the disk for /nix. */
+  readonly device: pulumi.Output<string>;
+  readonly volume: aws.ebs.Volume;
+  /** Once they are made, the host comes up. */
+  readonly ready: readonly pulumi.Resource[];
+
+  constructor(name: string, args: Ec2HostArgs, options: pulumi.ComponentResourceOptions) {
+    super("comfyui:aws:Host", name, {}, options);
+    const { place, role, network } = args;
+    const parent = { parent: this };
+    const key = new HostKey(`${name}-key`, { secretName: secretName(place, role) }, parent);
+    const { chosen } = new Choice(`${name}-choice`, { place, role, market: args.market.kind, types: args.types, subnets: network.subnets, image: imageReference(args.ami) }, parent);
+    this.volume = this.#makeVolume(name, args, chosen.zone);
+    this.groupId = new Firewall(`${name}-firewall`, { vpcId: network.vpcId, openings: args.openings }, parent).groupId;
+    this.instance = this.#makeInstance(name, args, { chosen, key });
+    const eip = new aws.ec2.Eip(`${name}-address`, { domain: "vpc", tags: roleTags(place, role) }, parent);
+    const addressed = new aws.ec2.EipAssociation(`${name}-addressed`, { instanceId: this.instance.id, allocationId: eip.id }, parent);
+    const attached = new aws.ec2.VolumeAttachment(
+      `${name}-attached`,
+      { instanceId: this.instance.id, volumeId: this.volume.id, deviceName: "/dev/sdf", stopInstanceBeforeDetaching: true },
+      // A disk is attached to one instance at a time.
+      { ...parent, deleteBeforeReplace: true },
+    );
+    this.address = eip.publicIp;
+    this.dnsName = eip.publicDns;
+    this.hostKey = key.publicKey;
+    // The kernel's own names (/dev/nvme1n1) change places.
+    this.device = pulumi.interpolate`/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${this.volume.id.apply((id) => id.replace("-", ""))}`;
+    this.ready = [this.instance, addressed, attached];
+    this.registerOutputs({});
+  }
+
+  #makeVolume(name: string, { place, role, volume, keepVolume }: Ec2HostArgs, zone: pulumi.Input<string>): aws.ebs.Volume {
+    const { sizeGiB, iops, throughput } = volume;
+    return new aws.ebs.Volume(
+      `${name}-nix`,
+      { availabilityZone: zone, type: "gp3", size: sizeGiB, iops, throughput, encrypted: true, finalSnapshot: false, tags: { ...roleTags(place, role), "comfyui:disk": "nix", "comfyui:snapshots": place.stack } },
+      { parent: this, protect: keepVolume },
+    );
+  }
+
+  #makeInstance(name: string, args: Ec2HostArgs, { chosen, key }: Chosen): aws.ec2.Instance {
+    const { place, role, config, repository, market, ami } = args;
+    const parent = { parent: this };
+    const { profile } = new HostRole(`${name}-role`, { place, role, repository, metrics: config.alarms !== undefined, sessions: ami.user === "ubuntu", permissionsBoundary: config.permissionsBoundary }, parent);
+    // The provider tries for 50 minutes where capacity is short, unless its retries end before; so this one's do.
+    const provider = new aws.Provider(`${name}-provider`, { region: place.region, allowedAccountIds: [place.accountId], maxRetries: 5, defaultTags: { tags: { ...config.tags, ...roleTags(place, role) } } }, parent);
+    return new aws.ec2.Instance(
+      `${name}-instance`,
+      {
+        ami: imageId(ami, parent),
+        instanceType: chosen.type,
+        subnetId: chosen.subnetId,
+        vpcSecurityGroupIds: [this.groupId],
+        iamInstanceProfile: profile,
+        metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
+        instanceInitiatedShutdownBehavior: "stop",
+        rootBlockDevice: { volumeType: "gp3", volumeSize: args.rootGiB, encrypted: true, deleteOnTermination: true, tags: { ...config.tags, ...roleTags(place, role) } },
+        userDataBase64: userDataBase64({ region: place.region, secret: secretName(place, role), authorizedKeys: config.login.authorizedKeys }),
+        ...spotOptions(market),
+      },
+      {
+        ...parent,
+        provider,
+        dependsOn: [key.ready],
+        // cloud-init reads user data once, so a change of it would stop the host for nothing; a parameter's AMI moves by itself.
+        ignoreChanges: ["userDataBase64", ...(ami.kind === "parameter" ? ["ami"] : [])],
+        // A spot request is for one type.
+        replaceOnChanges: market.kind === "spot" ? ["instanceType"] : [],
+      },
+    );
+  }
+}
+
+interface Chosen {
+  readonly chosen: Choice["chosen"];
+  readonly key: HostKey;
+}
+
+/** A persistent request with `stop`: the host comes back with its disks. Other spot instances are ended for ever. */
+function spotOptions(market: Ec2BuildHostConfig["market"]): Pick<aws.ec2.InstanceArgs, "instanceMarketOptions"> {
+  if (market.kind === "on-demand") return {};
+  const { maxUsdPerHour } = market;
+  const bound = maxUsdPerHour === undefined ? {} : { maxPrice: `${maxUsdPerHour}` };
+  return { instanceMarketOptions: { marketType: "spot", spotOptions: { spotInstanceType: "persistent", instanceInterruptionBehavior: "stop", ...bound } } };
+}

@@ -1,0 +1,19 @@
+import type { Machine } from "../machine.ts";
+import { metricNamespace, type Place, type Role } from "./names.ts";
+
+export interface InstanceSettingsArgs {
+  readonly place: Place;
+  readonly role: Role;
+  /** Whether it sends metrics. */
+  readonly metrics: boolean;
+  /** The registry's host that it logs in to by its role. */
+  readonly registry: string | null;
+  /** 0: it never stops by itself. */
+  readonly idleMinutes: number;
+  readonly gpu: boolean;
+}
+
+/** Settings of infra/hosts/bootstrap/instance.sh, which says what each means. */
+export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu }: InstanceSettingsArgs): Machine["settings"] {
+  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace: metrics ? metricNamespace(place) : null, registry, idleMinutes, gpu };
+}

@@ -1,0 +1,168 @@
+/** Everything of a stack that is on AWS. The only file that the program imports of this folder, and only where it is needed. */
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { type AwsConfig, type Ec2BuildHostConfig, type Ec2CacheHostConfig } from "../config/aws.ts";
+import type { Config, StackConfig } from "../config.ts";
+import { Alarms } from "./alarms.ts";
+import { StackBudget } from "./budget.ts";
+import { buildHostTypes, defaultAmi, rootGiB, type System, systemOf } from "./defaults.ts";
+import { ecrLimits } from "./ecr-limits.ts";
+import { liveTag } from "./ecr-lifecycle.ts";
+import { CACHE_ROOT_GIB, estimate, type Estimate } from "./estimate.ts";
+import type { Opening } from "./firewall.ts";
+import { Ec2Host } from "./host.ts";
+import { instanceSettings } from "./instance-settings.ts";
+import type { Machine } from "../machine.ts";
+import { type Place, registryHost, stackTags } from "./names.ts";
+import { Network } from "./network.ts";
+import { Registry } from "./registry.ts";
+import { settled } from "./settled.ts";
+import { Snapshots } from "./snapshots.ts";
+import { waker } from "./wake.ts";
+
+export interface OnAws {
+  /** The stack's configuration, with the addresses of what was made. */
+  readonly config: Config;
+  readonly buildHost?: Machine;
+  readonly cacheHost?: Machine;
+  /** What a publish waits for. */
+  readonly registry: readonly pulumi.Resource[];
+  readonly estimate: Estimate;
+}
+
+/** Stands for what a first preview cannot know. */
+const LATER = "known-once-it-is-made";
+
+interface Made {
+  readonly place: Place;
+  readonly section: AwsConfig;
+  readonly config: StackConfig;
+  readonly network: Network;
+  readonly options: pulumi.ComponentResourceOptions;
+}
+
+export async function openAws(name: string, { config, stack }: { readonly config: StackConfig; readonly stack: string }): Promise<OnAws> {
+  const { aws: section } = config;
+  if (section === undefined) throw new Error("comfyui:aws was checked by the configuration");
+  const place: Place = { accountId: section.accountId, region: section.region, stack };
+  const provider = new aws.Provider(`${name}-aws`, { region: place.region, allowedAccountIds: [place.accountId], defaultTags: { tags: { ...section.tags, ...stackTags(place) } } });
+  const options = { providers: { aws: provider } };
+  const network = new Network(`${name}-network`, { config: section.network, region: place.region }, options);
+  const made: Made = { place, section, config, network, options };
+
+  const build = config.buildHost.kind === "ec2" ? makeBuildHost(`${name}-build-host-ec2`, config.buildHost, made) : undefined;
+  const served = config.binaryCache.kind === "nix-serve" && config.binaryCache.host.kind === "ec2" ? config.binaryCache.host : undefined;
+  const cache = served && makeCacheHost(`${name}-binary-cache-ec2`, served, made, build?.host);
+  const registry = makeRegistry(`${name}-registry`, made);
+  watchOver(name, made, [build, cache]);
+  return {
+    config: { ...config, buildHost: await buildHostConfig(made, build), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
+    ...(build && { buildHost: build.machine }),
+    ...(cache && { cacheHost: cache.machine }),
+    registry,
+    estimate: estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, cacheHost: served, keep: { cache: config.destroy.cache === "keep" } }),
+  };
+}
+
+interface MadeHost {
+  readonly host: Ec2Host;
+  readonly machine: Machine;
+  readonly admin: "admin" | "ubuntu";
+}
+
+function makeBuildHost(name: string, own: Ec2BuildHostConfig, { place, section, config, network, options }: Made): MadeHost {
+  const system = config.systems[0] as System;
+  const types = buildHostTypes(own, system);
+  const ami = own.ami ?? defaultAmi(system, own.gpu);
+  const repository = config.registry.kind === "ecr" ? config.registry.name : undefined;
+  const openings = section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr }));
+  const host = new Ec2Host(
+    name,
+    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository },
+    options,
+  );
+  const settings = instanceSettings({ place, role: "build-host", metrics: section.alarms !== undefined, registry: repository === undefined ? null : registryHost(place), idleMinutes: own.idleMinutes, gpu: own.gpu });
+  return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }) };
+}
+
+function makeCacheHost(name: string, own: Ec2CacheHostConfig, { place, section, config, network, options }: Made, builder: Ec2Host | undefined): MadeHost {
+  const ami = own.ami ?? defaultAmi(systemOf(own.type), false);
+  const host = new Ec2Host(
+    name,
+    {
+      place,
+      role: "cache-host",
+      config: section,
+      network,
+      openings: cacheOpenings(section, network, config.binaryCache as ServedCache, builder),
+      types: [own.type],
+      market: { kind: "on-demand" },
+      ami,
+      rootGiB: CACHE_ROOT_GIB,
+      volume: own.volume,
+      keepVolume: config.destroy.cache === "keep",
+    },
+    options,
+  );
+  const { domain } = config.binaryCache as ServedCache;
+  if (own.hostedZone !== undefined && domain !== undefined) {
+    const zone = aws.route53.getZoneOutput({ name: own.hostedZone }, { parent: host });
+    new aws.route53.Record(`${name}-name`, { zoneId: zone.zoneId, name: domain, type: "A", ttl: 60, records: [host.address] }, { parent: host });
+  }
+  const settings = instanceSettings({ place, role: "cache-host", metrics: section.alarms !== undefined, registry: null, idleMinutes: 0, gpu: false });
+  return { host, admin: ami.user, machine: machineOf(host, { place, types: [own.type], settings }) };
+}
+
+type ServedCache = Extract<StackConfig["binaryCache"], { kind: "nix-serve" }>;
+
+function cacheOpenings(section: AwsConfig, network: Network, { domain, url }: ServedCache, builder: Ec2Host | undefined): Opening[] {
+  const port = domain !== undefined ? 443 : Number((url === undefined ? "" : new URL(url).port) || 80);
+  return [
+    ...section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr })),
+    ...(builder === undefined ? [] : [{ what: "push", port: 22, group: builder.groupId }]),
+    ...[network.cidr, ...section.cacheFrom].map((cidr): Opening => ({ what: "read", port, cidr })),
+    // Where a certificate's issuer looks; Caddy answers nothing else there but where to go.
+    ...(domain === undefined ? [] : [{ what: "certificate", port: 80, cidr: "0.0.0.0/0" }]),
+  ];
+}
+
+function machineOf(host: Ec2Host, { place, types, settings }: { place: Place; types: readonly string[]; settings: Machine["settings"] }): Machine {
+  return { instance: host.instance, ready: host.ready, settings, wake: waker({ region: place.region, instanceId: host.instance.id, types }) };
+}
+
+function makeRegistry(name: string, { config: { registry, destroy }, options }: Made): readonly pulumi.Resource[] {
+  if (registry.kind !== "ecr") return [];
+  return new Registry(name, { config: registry, keep: destroy.image === "keep" }, options).ready;
+}
+
+function watchOver(name: string, { place, section, options }: Made, made: readonly (MadeHost | undefined)[]): void {
+  const roles = ["build-host", "cache-host"] as const;
+  const hosts = made.flatMap((each, at) => (each === undefined ? [] : [{ role: roles[at] as (typeof roles)[number], instanceId: each.host.instance.id }]));
+  if (section.alarms !== undefined && hosts.length > 0) new Alarms(`${name}-alarms`, { place, email: section.alarms.email, hosts }, options);
+  if (section.budget !== undefined) new StackBudget(`${name}-budget`, { place, ...section.budget }, options);
+  if (section.snapshots !== undefined && hosts.length > 0) new Snapshots(`${name}-snapshots`, { place, keep: section.snapshots.keep, permissionsBoundary: section.permissionsBoundary }, options);
+}
+
+/** A host of ours as the configuration of one that was there already. */
+async function addressOf({ section }: Made, { host, admin }: MadeHost, name: pulumi.Output<string>) {
+  const [address = LATER, hostKey = LATER, volume = LATER] = await Promise.all([settled(name), settled(host.hostKey), settled(host.device)]);
+  return { host: address, port: 22, hostKey, admin, volume, ...(section.login.privateKey !== undefined && { privateKey: section.login.privateKey }) };
+}
+
+async function buildHostConfig(made: Made, host: MadeHost | undefined): Promise<Config["buildHost"]> {
+  const { buildHost } = made.config;
+  if (buildHost.kind !== "ec2" || host === undefined) return buildHost as Config["buildHost"];
+  const { minFreeGiB, maxFreeGiB } = buildHost;
+  return { kind: "ssh", ...(await addressOf(made, host, host.host.address)), user: "comfyui", minFreeGiB, maxFreeGiB };
+}
+
+async function cacheConfig(made: Made, host: MadeHost | undefined): Promise<Config["binaryCache"]> {
+  const { binaryCache } = made.config;
+  if (host === undefined) return binaryCache as Config["binaryCache"];
+  return { ...(binaryCache as ServedCache), host: await addressOf(made, host, host.host.dnsName) };
+}
+
+function registryConfig({ place, config: { registry } }: Made): Config["registry"] {
+  if (registry.kind !== "ecr") return registry;
+  return { kind: "registry", repository: `${registryHost(place)}/${registry.name}`, tls: true, liveTag: liveTag(place.stack), limits: ecrLimits };
+}

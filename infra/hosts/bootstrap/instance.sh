@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# What a host on EC2 has beside its role: it stops itself when idle, sends metrics, and logs in to ECR by its instance's role.
+# Settings: {role: "instance", hostRole: name of its role, region, disk: folder whose disk is measured, namespace: null | of
+# its metrics, registry: null | host that comfyui logs in to, idleMinutes: 0 for never, gpu}. WATCH holds aws/watch.sh.
+
+# registry_login: comfyui's skopeo asks the helper, and the helper asks AWS for a password of 12 hours; none is kept.
+registry_login() {
+  local registry file home logins='{}'
+  registry=$(setting .registry)
+  [ -n "$registry" ] || return 0
+  packages amazon-ecr-credential-helper
+  home=$(getent passwd comfyui | cut -d : -f 6)
+  file=$home/.config/containers/auth.json
+  install -d -o comfyui -g comfyui -m 700 "$home/.config" "$home/.config/containers"
+  # Logins of other registries stay.
+  [ ! -s "$file" ] || logins=$(cat "$file")
+  put "$file" 600 comfyui:comfyui "$(jq --arg registry "$registry" '.credHelpers[$registry] = "ecr-login"' <<<"$logins")"
+}
+
+# watch: a timer; nothing runs between.
+watch() {
+  local units=/etc/systemd/system
+  put /etc/comfyui/instance.json 644 root:root "$(jq 'del(.role)' <<<"$SETTINGS")"
+  put /usr/local/lib/comfyui/watch.sh 755 root:root "$WATCH"
+  put "$units/comfyui-watch.service" 644 root:root '[Unit]
+Description=Stops this host when it is idle
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/comfyui/watch.sh
+RuntimeDirectory=comfyui-watch
+RuntimeDirectoryPreserve=yes'
+  put "$units/comfyui-watch.timer" 644 root:root '[Unit]
+Description=Each minute: is this host idle?
+
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=1min
+AccuracySec=5s
+
+[Install]
+WantedBy=timers.target'
+  service comfyui-watch.timer "$units/comfyui-watch.timer"
+}
+
+# gpu_driver: CUDA 13 wants 580.
+gpu_driver() {
+  local version
+  [ "$(setting .gpu)" = true ] || return 0
+  version=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1) ||
+    fail AWS_GPU_MISSING "this host has no NVIDIA GPU, or no driver for it" "choose a GPU type, and AWS's Deep Learning image (buildHost.ami)" "nvidia-smi does not run"
+  printf '580\n%s\n' "$version" | sort --version-sort --check=quiet ||
+    fail AWS_GPU_DRIVER "the image's NVIDIA driver is too old for CUDA 13" "choose a newer image (buildHost.ami)" "$version" "580 or newer"
+}
+
+# sshd_alive: a session whose other end is gone must not keep the host awake for hours.
+sshd_alive() {
+  put /etc/ssh/sshd_config.d/20-comfyui-alive.conf 644 root:root 'ClientAliveInterval 30
+ClientAliveCountMax 6'
+  sshd -t || fail BOOTSTRAP_SSHD "sshd does not take its new settings, so it keeps the old ones" "look at the line above and at /etc/ssh/sshd_config"
+  if systemd_runs; then systemctl try-reload-or-restart ssh.service; fi
+}
+
+role() {
+  gpu_driver
+  command -v aws >/dev/null || packages awscli
+  registry_login
+  sshd_alive
+  watch
+  answer role=instance "hostRole=$(setting .hostRole)"
+}
+
+bootstrap

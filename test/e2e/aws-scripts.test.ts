@@ -1,0 +1,301 @@
+/** The scripts that call AWS, by the real AWS CLI, against a server that answers like AWS. */
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, test } from "node:test";
+import ssh2 from "ssh2";
+import { protocol } from "../../infra/request.ts";
+import { AwsStandIn } from "../support/aws-stand-in.ts";
+import { CHECKOUT } from "../support/checkout.ts";
+import { type Result, run } from "../support/process.ts";
+
+let aws: AwsStandIn;
+before(async () => {
+  aws = await AwsStandIn.start();
+});
+after(() => aws.stop());
+
+const SHORT = "InsufficientInstanceCapacity";
+
+/** The script's answer; fails where it has none. */
+async function answerOf(script: string, request: object, env: Record<string, string> = {}): Promise<{ answer: Record<string, unknown>; said: string }> {
+  const { code, stdout, stderr } = await ask(script, request, env);
+  assert.equal(code, 0, stderr);
+  return { answer: JSON.parse(stdout) as Record<string, unknown>, said: stderr };
+}
+
+function ask(script: string, request: object, env: Record<string, string> = {}): Promise<Result> {
+  return aws.script(script, [], { input: JSON.stringify({ protocol, region: "us-east-1", ...request }), env });
+}
+
+async function failsWith(result: Promise<Result>, code: string, ...says: string[]): Promise<void> {
+  const { code: exit, stdout, stderr } = await result;
+  assert.notEqual(exit, 0);
+  assert.equal(stdout, "");
+  assert.match(stderr, new RegExp(`^error\\[${code}\\]: `, "m"));
+  for (const words of says) assert.ok(stderr.includes(words), `${words} is not in\n${stderr}`);
+}
+
+/** A new instance of this type; answers its id. */
+async function newInstance(type: string, ...more: string[]): Promise<string> {
+  return (await aws.ask("ec2", "run-instances", "--image-id", "ami-12c6146b", "--instance-type", type, ...more, "--query", "Instances[0].InstanceId")) as string;
+}
+
+async function stateOf(instance: string): Promise<unknown> {
+  return aws.ask("ec2", "describe-instances", "--instance-ids", instance, "--query", "Reservations[0].Instances[0].[State.Name, InstanceType]");
+}
+
+const tagged = (kind: string, tags: Record<string, string>) => ["--tag-specifications", `ResourceType=${kind},Tags=[${Object.entries(tags).map(([key, value]) => `{Key=${key},Value=${value}}`).join(",")}]`];
+
+describe("wake.sh", () => {
+  let instance: string;
+  beforeEach(async () => {
+    aws.rules([]);
+    instance = await newInstance("c7i.4xlarge");
+    await aws.ask("ec2", "stop-instances", "--instance-ids", instance);
+  });
+  const request = () => ({ instance, types: ["c7i.4xlarge", "m7i.4xlarge", "c7a.8xlarge"] });
+
+  test("starts a host that has stopped, says so, and leaves one that runs alone", async () => {
+    const { answer, said } = await answerOf("aws/wake", request());
+    assert.deepEqual(answer, { started: true, type: "c7i.4xlarge" });
+    assert.equal(said, `starting ${instance}, a c7i.4xlarge\n`);
+    aws.rules([]);
+    assert.deepEqual((await answerOf("aws/wake", request())).answer, { started: false, type: "c7i.4xlarge" });
+    assert.equal(aws.calls().length, 1, "one look is all that a running host costs");
+  });
+
+  test("where there is no capacity the host becomes one of the next type", async () => {
+    // Only the first start fails: with its type the host had been stopped.
+    aws.rules([{ call: "start-instances", error: SHORT }]);
+    await failsWith(ask("aws/wake", request()), "AWS_CAPACITY", "c7i.4xlarge m7i.4xlarge c7a.8xlarge", "no capacity for m7i.4xlarge now");
+    assert.deepEqual(await stateOf(instance), ["stopped", "c7a.8xlarge"]);
+    aws.rules([]);
+    assert.deepEqual((await answerOf("aws/wake", request())).answer, { started: true, type: "c7a.8xlarge" });
+    assert.deepEqual(await stateOf(instance), ["running", "c7a.8xlarge"]);
+  });
+
+  test("a spot host keeps its type", async () => {
+    const spot = await newInstance("c7i.4xlarge", "--instance-market-options", "MarketType=spot,SpotOptions={SpotInstanceType=persistent,InstanceInterruptionBehavior=stop}");
+    await aws.ask("ec2", "stop-instances", "--instance-ids", spot);
+    aws.rules([{ call: "start-instances", error: SHORT }]);
+    await failsWith(ask("aws/wake", { ...request(), instance: spot }), "AWS_CAPACITY", `found:    c7i.4xlarge\n`);
+    assert.ok(!aws.calls().some((call) => call.includes("modify-instance-attribute")));
+  });
+
+  test("AWS_HOST_GONE: an instance that was terminated, or that is not there", async () => {
+    await aws.ask("ec2", "terminate-instances", "--instance-ids", instance);
+    await failsWith(ask("aws/wake", request()), "AWS_HOST_GONE", "terminated", "pulumi up --refresh");
+    await failsWith(ask("aws/wake", { ...request(), instance: "i-00000000000000000" }), "AWS_HOST_GONE", "no such instance");
+  });
+
+  test("AWS_HOST_SLOW, AWS_CREDENTIALS, AWS_REQUEST: what AWS says is in the message", async () => {
+    aws.rules([{ call: "^ec2 wait", error: "Timeout" }]);
+    await failsWith(ask("aws/wake", request()), "AWS_HOST_SLOW", instance);
+    aws.rules([{ call: "describe-instances", error: "AuthFailure" }]);
+    await failsWith(ask("aws/wake", request()), "AWS_CREDENTIALS", "AuthFailure", "aws sso login");
+    await aws.ask("ec2", "stop-instances", "--instance-ids", instance);
+    aws.rules([{ call: "start-instances", error: "InternalError" }]);
+    await failsWith(ask("aws/wake", request()), "AWS_REQUEST", "InternalError");
+  });
+
+  test("AWS_CREDENTIALS: a machine that has none", async () => {
+    await failsWith(ask("aws/wake", request(), { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" }), "AWS_CREDENTIALS", "redentials");
+  });
+
+  test("AWS_CLI_MISSING: a machine without the CLI", async () => {
+    const folder = join(aws.folder, "without");
+    mkdirSync(folder);
+    for (const tool of ["bash", "jq", "dirname", "mktemp", "rm"]) await run("ln", ["-s", (await run("bash", ["-c", `type -P ${tool}`])).stdout.trim(), join(folder, tool)]);
+    await failsWith(ask("aws/wake", request(), { PATH: folder }), "AWS_CLI_MISSING", "https://aws.amazon.com/cli/");
+  });
+});
+
+describe("capacity.sh", () => {
+  let stack = 0;
+  let zones: Record<string, string>;
+  before(async () => {
+    const subnets = (await aws.ask("ec2", "describe-subnets", "--query", "Subnets[].[AvailabilityZone, SubnetId]")) as [string, string][];
+    zones = Object.fromEntries(subnets);
+  });
+  beforeEach(() => {
+    stack += 1;
+    aws.rules([{ call: "create-capacity-reservation" }]);
+  });
+  const candidate = (type: string, zone: string) => ({ type, zone: `us-east-1${zone}`, subnetId: zones[`us-east-1${zone}`] });
+  const all = () => [candidate("g6.xlarge", "a"), candidate("g6.xlarge", "b"), candidate("g5.xlarge", "a"), candidate("g5.xlarge", "b")];
+  const request = (market = "on-demand") => ({ stack: `s${stack}`, role: "build-host", market, image: "resolve:ssm:/aws/service/debian/release/13/latest/amd64", candidates: all() });
+  const holds = () => aws.calls().filter((call) => call.includes("create-capacity-reservation")).map((call) => /--instance-type (\S+) --availability-zone (\S+)/.exec(call)?.slice(1).join(" "));
+
+  test("takes the best, and holds it for the instance that is made next", async () => {
+    const { answer } = await answerOf("aws/capacity", request());
+    assert.deepEqual(answer, all()[0]);
+    const hold = aws.calls().find((call) => call.includes("create-capacity-reservation")) ?? assert.fail();
+    assert.match(hold, /--instance-match-criteria open --end-date-type limited --end-date \d{4}-\d\d-\d\dT/, "it ends by itself");
+  });
+
+  test("goes on to the next zone, then to the next type", async () => {
+    aws.rules([{ call: "create-capacity-reservation.*g6.xlarge.*us-east-1a", error: SHORT }, { call: "create-capacity-reservation.*g6.xlarge.*us-east-1b", error: "Unsupported" }, { call: "create-capacity-reservation" }]);
+    const { answer, said } = await answerOf("aws/capacity", request());
+    assert.deepEqual(answer, all()[2]);
+    assert.deepEqual(holds(), ["g6.xlarge us-east-1a", "g6.xlarge us-east-1b", "g5.xlarge us-east-1a"]);
+    assert.match(said, /g6.xlarge in us-east-1a: .*InsufficientInstanceCapacity/);
+  });
+
+  test("AWS_CAPACITY, AWS_QUOTA: nothing is left to try", async () => {
+    aws.rules([{ call: "create-capacity-reservation", error: SHORT }]);
+    await failsWith(ask("aws/capacity", request()), "AWS_CAPACITY", "g5.xlarge in us-east-1b", "list more types or zones");
+    assert.equal(holds().length, 4);
+    aws.rules([{ call: "create-capacity-reservation", error: "VcpuLimitExceeded" }]);
+    await failsWith(ask("aws/capacity", request()), "AWS_QUOTA", "Service Quotas");
+  });
+
+  test("an error that is none of capacity ends the search", async () => {
+    aws.rules([{ call: "create-capacity-reservation", error: "UnauthorizedOperation" }]);
+    await failsWith(ask("aws/capacity", request()), "AWS_CREDENTIALS", "say whether it has capacity for g6.xlarge in us-east-1a");
+    assert.equal(holds().length, 1);
+  });
+
+  test("a disk keeps its zone", async () => {
+    const tags = { "comfyui:stack": `s${stack}`, "comfyui:role": "build-host", "comfyui:disk": "nix" };
+    await aws.ask("ec2", "create-volume", "--availability-zone", "us-east-1b", "--size", "20", ...tagged("volume", tags));
+    assert.deepEqual((await answerOf("aws/capacity", request())).answer, all()[1]);
+    await failsWith(ask("aws/capacity", { ...request(), candidates: [candidate("g6.xlarge", "a")] }), "AWS_ZONE_FIXED", "us-east-1b", "expected: us-east-1a");
+  });
+
+  test("an instance keeps its type as long as it is listed", async () => {
+    await newInstance("g5.xlarge", "--placement", "AvailabilityZone=us-east-1a", ...tagged("instance", { "comfyui:stack": `s${stack}`, "comfyui:role": "build-host" }));
+    const { answer, said } = await answerOf("aws/capacity", request());
+    assert.deepEqual(answer, all()[2]);
+    assert.match(said, /g5.xlarge in us-east-1a is there already/);
+    assert.deepEqual(holds(), []);
+    const others = { ...request(), candidates: all().slice(0, 2) };
+    assert.deepEqual((await answerOf("aws/capacity", others)).answer, all()[0]);
+  });
+
+  test("on the spot market a trial says whether there is capacity, and is ended at once", async () => {
+    aws.rules([{ call: "run-instances.*g6.xlarge", error: SHORT }]);
+    const { answer } = await answerOf("aws/capacity", request("spot"));
+    assert.deepEqual(answer, all()[2]);
+    const trials = (await aws.ask("ec2", "describe-instances", "--filters", "Name=tag:comfyui:trial,Values=capacity", "--query", "Reservations[].Instances[].State.Name")) as string[];
+    assert.deepEqual(trials, ["terminated"]);
+  });
+});
+
+/** Programs that stand before the real ones, by name; each answers with this shell text. */
+function standIns(programs: Readonly<Record<string, string>>): string {
+  const folder = join(aws.folder, `programs-${Object.keys(programs).length}-${Math.random().toString(36).slice(2)}`);
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(programs)) {
+    writeFileSync(join(folder, name), `#!/usr/bin/env bash\n${text}\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+  return folder;
+}
+
+describe("watch.sh", () => {
+  let state: string;
+  const idle = { ss: "exit 0", pgrep: "exit 1", getent: "exit 0", id: "exit 0", systemctl: 'echo "systemctl $*" >>"$RUNTIME_DIRECTORY/done"' };
+
+  async function watch(programs: Readonly<Record<string, string>>, minutesAgo: number, settings: object = {}): Promise<{ stopped: boolean; idleFor: number }> {
+    state = join(aws.folder, `watch-${Math.random().toString(36).slice(2)}`);
+    mkdirSync(state);
+    writeFileSync(join(state, "busy"), "");
+    const then = Date.now() / 1000 - minutesAgo * 60;
+    utimesSync(join(state, "busy"), then, then);
+    writeFileSync(join(state, "instance.json"), JSON.stringify({ hostRole: "build-host", region: "us-east-1", disk: "/", namespace: null, idleMinutes: 20, ...settings }));
+    const path = `${standIns({ ...idle, ...programs })}:${aws.env["PATH"]}`;
+    const { code, stderr } = await aws.script("aws/watch", [], { env: { PATH: path, RUNTIME_DIRECTORY: state, COMFYUI_INSTANCE: join(state, "instance.json"), COMFYUI_METRICS_NOW: "1" } });
+    assert.equal(code, 0, stderr);
+    let done = "";
+    try {
+      done = readFileSync(join(state, "done"), "utf8");
+    } catch {
+      // Nothing was done.
+    }
+    return { stopped: done === "systemctl poweroff\n", idleFor: (await idleMinutes()) / 60_000 };
+  }
+  const idleMinutes = async () => Date.now() - (await import("node:fs")).statSync(join(state, "busy")).mtimeMs;
+
+  test("stops the host after its minutes, and not before", async () => {
+    assert.equal((await watch({}, 19)).stopped, false);
+    assert.equal((await watch({}, 21)).stopped, true);
+    assert.equal((await watch({}, 500, { idleMinutes: 0 })).stopped, false, "0: never");
+  });
+
+  const work: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    "an SSH session": { ss: "echo 'ESTAB 0 0 10.0.0.1:22 203.0.113.7:5000'" },
+    "a build": { pgrep: '[ "$1" = -G ]' },
+    "a command that outlives its session": { pgrep: '[ "$1" = -G ] && exit 1; printf "100 systemd\\n101 (sd-pam)\\n102 nix\\n"' },
+  };
+  for (const [what, programs] of Object.entries(work)) {
+    test(`${what} keeps the host awake`, async () => {
+      const { stopped, idleFor } = await watch(programs, 100);
+      assert.deepEqual([stopped, idleFor < 1], [false, true]);
+    });
+  }
+
+  test("a user's service manager alone is no work", async () => {
+    assert.equal((await watch({ pgrep: '[ "$1" = -G ] && exit 1; printf "100 systemd\\n101 (sd-pam)\\n"' }, 100)).stopped, true);
+  });
+
+  test("tells CloudWatch how full the disk is and how long nothing happened, where somebody wants to know", async () => {
+    aws.rules([]);
+    await watch({}, 7);
+    assert.deepEqual(aws.calls(), []);
+    await watch({}, 7, { namespace: "comfyui/team" });
+    const metrics = (await aws.ask("cloudwatch", "list-metrics", "--namespace", "comfyui/team", "--query", "Metrics[].[MetricName, Dimensions[0].Value]")) as unknown[];
+    assert.deepEqual(metrics.sort(), [["DiskUsed", "build-host"], ["IdleMinutes", "build-host"]]);
+  });
+
+  test("a host without the way to CloudWatch stops all the same", async () => {
+    aws.rules([{ call: "put-metric-data", error: "Throttling" }]);
+    assert.equal((await watch({}, 30, { namespace: "comfyui/team" })).stopped, true);
+  });
+});
+
+describe("first-boot.sh", () => {
+  const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync("ed25519", { comment: "" });
+
+  function boot(secret: string): { folder: string; result: Promise<Result> } {
+    const folder = join(aws.folder, `ssh-${secret.replaceAll("/", "-")}`);
+    mkdirSync(folder);
+    const path = `${standIns({ systemctl: `echo "systemctl $*" >>${folder}/done; [ "$1" != is-enabled ]`, sleep: "exit 0" })}:${aws.env["PATH"]}`;
+    return { folder, result: aws.script("aws/first-boot", ["us-east-1", secret], { env: { PATH: path, COMFYUI_SSH_DIR: folder, COMFYUI_TRIES: "2" } }) };
+  }
+
+  test("takes the host key from Secrets Manager, then lets the SSH server start", async () => {
+    aws.rules([]);
+    await aws.ask("secretsmanager", "create-secret", "--name", "comfyui/team/build-host", "--secret-string", privateKey);
+    const { folder, result } = boot("comfyui/team/build-host");
+    assert.equal((await result).code, 0, (await result).stderr);
+    assert.equal(readFileSync(join(folder, "ssh_host_ed25519_key.pub"), "utf8").split(" ").slice(0, 2).join(" ").trim(), publicKey.trim().split(" ").slice(0, 2).join(" "));
+    assert.equal((await run("stat", ["-c", "%a", join(folder, "ssh_host_ed25519_key")])).stdout, "600\n");
+    assert.equal(readFileSync(join(folder, "done"), "utf8"), "systemctl unmask --runtime ssh.service ssh.socket\nsystemctl is-enabled --quiet ssh.socket\nsystemctl start ssh.service\n");
+    assert.ok(!aws.calls().join("\n").includes("OPENSSH"));
+  });
+
+  test("AWS_HOST_KEY: a secret that is not there, or that holds no key, leaves the SSH server off", async () => {
+    const absent = boot("comfyui/none/build-host");
+    await failsWith(absent.result, "AWS_HOST_KEY", "comfyui/none/build-host", "ResourceNotFoundException");
+    await aws.ask("secretsmanager", "create-secret", "--name", "comfyui/odd/build-host", "--secret-string", "no key");
+    const odd = boot("comfyui/odd/build-host");
+    await failsWith(odd.result, "AWS_HOST_KEY", "holds no SSH private key");
+    for (const { folder } of [absent, odd]) assert.throws(() => readFileSync(join(folder, "done")));
+  });
+});
+
+describe("bootstrap/instance.sh", () => {
+  /** One function of it, with this program in nvidia-smi's place. */
+  async function driver(nvidia: string): Promise<Result> {
+    const read = (name: string) => readFileSync(join(CHECKOUT, "infra/hosts", name), "utf8");
+    const text = `set -euo pipefail\nSETTINGS='{"gpu": true}'\n${read("messages.sh")}\nsetting() { jq -r "$1 // empty" <<<"$SETTINGS"; }\n${read("bootstrap/instance.sh").replace(/^bootstrap$/m, "gpu_driver")}`;
+    return run("bash", ["-s"], { input: text, env: { ...aws.env, PATH: `${standIns({ "nvidia-smi": nvidia })}:${aws.env["PATH"]}` }, allowFailure: true });
+  }
+
+  test("AWS_GPU_DRIVER, AWS_GPU_MISSING: a GPU host wants a driver that CUDA 13 can use", async () => {
+    assert.equal((await driver("echo 595.91.07")).code, 0);
+    await failsWith(driver("echo 570.10"), "AWS_GPU_DRIVER", "570.10", "580 or newer");
+    await failsWith(driver("exit 9"), "AWS_GPU_MISSING", "Deep Learning image");
+  });
+});

@@ -1,0 +1,232 @@
+/** What a stack on AWS is made of: the whole graph of each stack, and rules that hold for every one of its resources. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { HOST_KEY } from "../support/aws-answers.ts";
+import { awsProgram, graphText, ofType, resource } from "../support/aws-program.ts";
+import { signingKey } from "../support/aws-stacks.ts";
+import type { MockedProgram, Registered } from "../support/mocked-program.ts";
+
+const programs = { team: await awsProgram("team"), prod: await awsProgram("prod") };
+
+for (const [stack, program] of Object.entries(programs)) {
+  test(`the graph of the stack ${stack} is the one on record (COMFYUI_RECORD=1 writes it anew)`, () => {
+    const file = new URL(`../fixtures/aws-${stack}.txt`, import.meta.url);
+    const text = graphText(program);
+    if (process.env["COMFYUI_RECORD"] === "1") writeFileSync(file, text);
+    assert.equal(text, readFileSync(file, "utf8"));
+  });
+}
+
+/** A rule of the whole graph: what breaks it, in words. */
+type Rule = (program: MockedProgram) => string[];
+
+/** Each rule, with a change of the graph that it must reject. */
+interface Law {
+  readonly rule: Rule;
+  readonly twin: { readonly type: string; readonly change: (resource: Registered) => Registered };
+}
+
+const input = (change: Record<string, unknown>) => (each: Registered): Registered => ({ ...each, inputs: { ...each.inputs, ...change } });
+const every = (type: string, holds: (resource: Registered) => boolean): Rule => (program) => ofType(program, type).filter((each) => !holds(each)).map(({ name }) => name);
+
+const INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+const INSTANCE = "aws:ec2/instance:Instance";
+const VOLUME = "aws:ebs/volume:Volume";
+const allowed: Readonly<Record<string, string>> = { "203.0.113.7/32": "22", "10.20.0.0/16": "80" };
+
+function instanceInput({ inputs }: Registered, key: string): Record<string, unknown> {
+  return (inputs[key] ?? {}) as Record<string, unknown>;
+}
+
+/** Actions of a policy with a resource that is everything, other than those that AWS has none for. */
+function wideActions({ inputs }: Registered): string[] {
+  const { Statement } = JSON.parse(inputs["policy"] as string) as { Statement: { Action: string[]; Resource: string[] }[] };
+  return Statement.flatMap(({ Action, Resource }) => (Resource.some((each) => /^\*$|:\*$/.test(each)) ? Action : Action.filter((action) => action.includes("*"))));
+}
+
+const WITHOUT_RESOURCE = /^(ecr:GetAuthorizationToken|cloudwatch:PutMetricData|ssm:UpdateInstanceInformation|ssmmessages:(Create|Open)(Control|Data)Channel)$/;
+/** Parts of a resource that the provider tags where the resource itself has no tags. */
+const tagged = (program: MockedProgram) => ofType(program, "pulumi:providers:aws");
+
+const laws: Readonly<Record<string, Law>> = {
+  "each port is open to a network that was listed, and to no other": {
+    rule: every(INGRESS, ({ inputs }) => inputs["cidrIpv4"] === undefined || allowed[inputs["cidrIpv4"] as string] === `${inputs["fromPort"] as number}`),
+    twin: { type: INGRESS, change: input({ cidrIpv4: "0.0.0.0/0" }) },
+  },
+  "one ingress rule opens one port": {
+    rule: every(INGRESS, ({ inputs }) => inputs["ipProtocol"] === "tcp" && inputs["fromPort"] === inputs["toPort"]),
+    twin: { type: INGRESS, change: input({ toPort: 65_535 }) },
+  },
+  "what is open has no more rules than there are listed networks": {
+    rule: (program) => (ofType(program, INGRESS).length === 4 ? [] : [`${ofType(program, INGRESS).length} rules`]),
+    twin: { type: "aws:sns/topic:Topic", change: (each) => ({ ...each, type: INGRESS }) },
+  },
+  "security groups and the VPC's own have no rules within them": {
+    rule: (program) => program.resources.filter(({ type, inputs }) => /SecurityGroup$/.test(type) && ("ingress" in inputs || "egress" in inputs)).map(({ name }) => name),
+    twin: { type: "aws:ec2/securityGroup:SecurityGroup", change: input({ ingress: [{ fromPort: 0, toPort: 0 }] }) },
+  },
+  "the metadata of an instance wants a token, and reaches no further than the instance": {
+    rule: every(INSTANCE, (each) => instanceInput(each, "metadataOptions")["httpTokens"] === "required" && instanceInput(each, "metadataOptions")["httpPutResponseHopLimit"] === 1),
+    twin: { type: INSTANCE, change: input({ metadataOptions: { httpTokens: "optional" } }) },
+  },
+  "the system's disks are encrypted": {
+    rule: every(INSTANCE, (each) => instanceInput(each, "rootBlockDevice")["encrypted"] === true),
+    twin: { type: INSTANCE, change: input({ rootBlockDevice: { encrypted: false } }) },
+  },
+  "the disks for /nix are encrypted": {
+    rule: every(VOLUME, ({ inputs }) => inputs["encrypted"] === true),
+    twin: { type: VOLUME, change: input({ encrypted: false }) },
+  },
+  "the disks for /nix are not deleted by accident": {
+    rule: every(VOLUME, ({ protect }) => protect),
+    twin: { type: VOLUME, change: (each) => ({ ...each, protect: false }) },
+  },
+  "the images are not deleted by accident": {
+    rule: every("aws:ecr/repository:Repository", ({ protect, inputs }) => protect && inputs["forceDelete"] === false),
+    twin: { type: "aws:ecr/repository:Repository", change: input({ forceDelete: true }) },
+  },
+  "tags of images do not move": {
+    rule: every("aws:ecr/repository:Repository", ({ inputs }) => /^IMMUTABLE/.test(inputs["imageTagMutability"] as string)),
+    twin: { type: "aws:ecr/repository:Repository", change: input({ imageTagMutability: "MUTABLE" }) },
+  },
+  "a host that shuts itself down stops, and is not terminated": {
+    rule: every(INSTANCE, ({ inputs }) => inputs["instanceInitiatedShutdownBehavior"] === "stop"),
+    twin: { type: INSTANCE, change: input({ instanceInitiatedShutdownBehavior: "terminate" }) },
+  },
+  "a role may do nothing to everything, but for what AWS has no resource for": {
+    rule: (program) => ofType(program, "aws:iam/rolePolicy:RolePolicy").flatMap((each) => wideActions(each).filter((action) => !WITHOUT_RESOURCE.test(action))),
+    twin: { type: "aws:iam/rolePolicy:RolePolicy", change: input({ policy: JSON.stringify({ Statement: [{ Action: ["s3:GetObject"], Resource: ["*"] }] }) }) },
+  },
+  "a role is for a service of AWS, and for nobody else": {
+    rule: every("aws:iam/role:Role", ({ inputs }) => /"Principal":\{"Service":"(ec2|dlm)\.amazonaws\.com"\}/.test(inputs["assumeRolePolicy"] as string)),
+    twin: { type: "aws:iam/role:Role", change: input({ assumeRolePolicy: '{"Statement":[{"Principal":"*"}]}' }) },
+  },
+  "everything has the stack's tag": {
+    rule: (program) => tagged(program).filter(({ inputs }) => !/comfyui:stack/.test(JSON.stringify(inputs["defaultTags"] ?? ""))).map(({ name }) => name),
+    twin: { type: "pulumi:providers:aws", change: input({ defaultTags: undefined }) },
+  },
+  "nothing is made in another account than the one that is configured": {
+    rule: every("pulumi:providers:aws", ({ inputs }) => JSON.stringify(inputs["allowedAccountIds"] ?? "").includes("123456789012")),
+    twin: { type: "pulumi:providers:aws", change: input({ allowedAccountIds: undefined }) },
+  },
+  "AWS is asked by a provider of the stack's own": {
+    rule: (program) => program.resources.filter(({ type, provider }) => type.startsWith("aws:") && provider === undefined).map(({ name }) => name),
+    twin: { type: "aws:ec2/eip:Eip", change: (each) => ({ ...each, provider: undefined }) },
+  },
+  "no secret is in user data": {
+    rule: every(INSTANCE, ({ inputs }) => !holdsSecret(gunzipSync(Buffer.from(inputs["userDataBase64"] as string, "base64")).toString())),
+    twin: { type: INSTANCE, change: input({ userDataBase64: Buffer.from(gzip(`key: ${HOST_KEY.privateKey}`)).toString("base64") }) },
+  },
+  "no secret is in the state in clear": {
+    rule: (program) => program.resources.filter(({ inputs }) => holdsSecret(JSON.stringify(withoutSecrets(inputs)))).map(({ name }) => name),
+    twin: { type: "aws:secretsmanager/secretVersion:SecretVersion", change: input({ secretString: HOST_KEY.privateKey }) },
+  },
+  "what makes a key keeps its output a secret": {
+    rule: (program) => program.resources.filter(({ name, secretOutputs }) => name.endsWith("-key-pair") && !secretOutputs.includes("stdout")).map(({ name }) => name),
+    twin: { type: "command:local:Command", change: (each) => ({ ...each, secretOutputs: [] }) },
+  },
+  "a resource's name begins with its parent's": {
+    // Layers are older than that rule, and are not renamed: they would be built again.
+    rule: ({ resources }) => resources.filter(({ name, parent, type }) => parent !== undefined && type !== "command:remote:Command" && !name.startsWith(`${parent}-`)).map(({ name }) => name),
+    twin: { type: "aws:ec2/subnet:Subnet", change: (each) => ({ ...each, name: "subnet" }) },
+  },
+  "names are given once": {
+    rule: ({ resources }) => resources.map(({ type, name }) => `${type} ${name}`).filter((name, at, all) => all.indexOf(name) < at),
+    twin: { type: "aws:ec2/subnet:Subnet", change: (each) => ({ ...each, name: "comfyui-network-a" }) },
+  },
+};
+
+function gzip(text: string): Buffer {
+  return (process.getBuiltinModule("zlib") as typeof import("node:zlib")).gzipSync(text);
+}
+
+const secretTexts = [HOST_KEY.privateKey.split("\n")[1] as string, signingKey.split(":")[1] as string];
+const holdsSecret = (text: string) => secretTexts.some((secret) => text.includes(secret));
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (value === null || typeof value !== "object") return value;
+  return "secret" in value ? "a secret" : Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutSecrets(each)]));
+}
+
+for (const [law, { rule, twin }] of Object.entries(laws)) {
+  for (const [stack, program] of Object.entries(programs)) test(`${stack}: ${law}`, () => assert.deepEqual(rule(program), []));
+  test(`a graph is rejected that breaks it: ${law}`, () => {
+    let changed = 0;
+    const resources = programs.prod.resources.map((each) => (each.type === twin.type ? (changed++, twin.change(each)) : each));
+    assert.ok(changed > 0, `prod has no ${twin.type}`);
+    assert.notDeepEqual(rule({ ...programs.prod, resources }), []);
+  });
+}
+
+test("what the secrets are that the tests look for: they are there, as secrets", () => {
+  const texts = programs.team.resources.map(({ inputs }) => JSON.stringify(inputs)).join("\n");
+  for (const secret of secretTexts) assert.ok(texts.includes(secret));
+});
+
+test("nothing calls AWS in a program but the look for an image", () => {
+  assert.deepEqual([...new Set(programs.prod.calls.map(({ token }) => token))], ["aws:ssm/getParameter:getParameter"]);
+});
+
+/** What decides whether a layer is built again, or a disk replaced. */
+function lasting(program: MockedProgram): unknown {
+  return program.resources
+    .filter(({ name, type }) => /-layer\d-/.test(name) || type === VOLUME || name === "comfyui-publish-image" || name.endsWith("-address"))
+    .map(({ name, inputs, replaceWith, deletedWith, dependsOn }) => ({ name, inputs, replaceWith, deletedWith, bound: dependsOn.filter((each) => each.endsWith("-instance")) }));
+}
+
+test("another image, another type and another size of the system leave layers, disks and addresses alone", async () => {
+  const next = await awsProgram("team", { buildHost: { types: ["c7a.8xlarge"], ami: { kind: "id", id: "ami-0fedcba9876543210", user: "admin" }, rootGiB: 60 } }, { ami: "ami-0fedcba9876543210" });
+  const name = "comfyui-build-host-ec2-instance";
+  assert.notDeepEqual(resource(next, name).inputs["ami"], resource(programs.team, name).inputs["ami"]);
+  assert.equal(resource(next, name).inputs["instanceType"], "c7a.8xlarge");
+  assert.deepEqual(lasting(next), lasting(programs.team));
+});
+
+test("an image that moved is taken by no preview; one that is configured is", () => {
+  assert.deepEqual(resource(programs.team, "comfyui-build-host-ec2-instance").ignoreChanges, ["userDataBase64", "ami"]);
+});
+
+test("a new instance gets its sources and keys again, and builds no layer for it", () => {
+  const instance = "comfyui-build-host-ec2-instance";
+  const bound = programs.team.resources.filter(({ replaceWith }) => replaceWith.includes(instance)).map(({ name }) => name);
+  assert.deepEqual(bound.sort(), ["comfyui-build-host-bootstrap", "comfyui-build-host-instance", "comfyui-build-host-ready", "comfyui-build-host-sources", "comfyui-build-host-upload", "comfyui-cache", "comfyui-host"]);
+});
+
+test("the type and zone for which there is capacity are the instance's, and its disk is in that zone", async () => {
+  const choose = (all: readonly { type: string; zone: string; subnetId: string }[]) => all.find(({ type, zone }) => type === "m7i.4xlarge" && zone === "us-east-1b") ?? all[0];
+  const program = await awsProgram("team", {}, { choose });
+  const { inputs } = resource(program, "comfyui-build-host-ec2-instance");
+  assert.equal(inputs["instanceType"], "m7i.4xlarge");
+  assert.equal(resource(program, "comfyui-build-host-ec2-nix").inputs["availabilityZone"], "us-east-1b");
+  assert.match(inputs["subnetId"] as string, /^subnet-/);
+});
+
+test("the host key is pinned for every way to a host", () => {
+  const connections = programs.team.resources.filter(({ type }) => type.startsWith("command:remote:")).map(({ inputs }) => inputs["connection"] as { secret: { hostKey: string; host: string } });
+  assert.ok(connections.length > 10);
+  for (const { secret } of connections) assert.equal(secret.hostKey, HOST_KEY.publicKey);
+});
+
+test("destroy: delete makes the disks and the images deletable, after an up", async () => {
+  const program = await awsProgram("team", { destroy: { cache: "delete", image: "delete" } });
+  assert.deepEqual(program.resources.filter(({ protect }) => protect).map(({ name }) => name), []);
+  assert.equal(resource(program, "comfyui-registry-repository").inputs["forceDelete"], true);
+});
+
+test("a VPC that is given is used, and none is made", async () => {
+  const network = { kind: "existing", vpcId: "vpc-01234567", cidr: "10.20.0.0/16", subnets: [{ id: "subnet-01234567", zone: "c" }] };
+  const program = await awsProgram("team", { aws: { network } });
+  assert.deepEqual(program.resources.filter(({ name }) => name.startsWith("comfyui-network")).map(({ name }) => name), ["comfyui-network"]);
+  assert.equal(resource(program, "comfyui-build-host-ec2-instance").inputs["subnetId"], "subnet-01234567");
+});
+
+test("a cache with a domain has its record, and opens HTTPS to readers and port 80 to the certificate's issuer", async () => {
+  const program = await awsProgram("team", { aws: { openToWorld: true, cacheFrom: ["192.0.2.0/24"] }, binaryCache: { domain: "cache.example.org", host: { hostedZone: "example.org" } } });
+  const { inputs } = resource(program, "comfyui-binary-cache-ec2-name");
+  assert.deepEqual([inputs["name"], inputs["type"], inputs["zoneId"], inputs["records"]], ["cache.example.org", "A", "Z0123456789", ["198.51.100.20"]]);
+  const open = ofType(program, INGRESS).filter(({ parent }) => parent?.startsWith("comfyui-binary-cache")).map(({ inputs }) => `${inputs["fromPort"]} ${inputs["cidrIpv4"] ?? "the build host"}`);
+  assert.deepEqual(open.sort(), ["22 203.0.113.7/32", "22 the build host", "443 10.20.0.0/16", "443 192.0.2.0/24", "80 0.0.0.0/0"]);
+});

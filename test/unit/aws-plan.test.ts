@@ -1,0 +1,160 @@
+/** The pure parts of the AWS plane: money, order, documents, user data. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
+import { candidates } from "../../infra/aws/capacity.ts";
+import { formatCidr, networkOf, parseCidr, sizeOf, subnetsOf } from "../../infra/aws/cidr.ts";
+import { buildHostTypes, defaultAmi, leastStoreGiB } from "../../infra/aws/defaults.ts";
+import { lifecyclePolicy, liveTag } from "../../infra/aws/ecr-lifecycle.ts";
+import { estimate } from "../../infra/aws/estimate.ts";
+import { instanceTypes } from "../../infra/aws/instance-types.ts";
+import { registryHost, repositoryArn, secretArn } from "../../infra/aws/names.ts";
+import { ACTIONS_WITHOUT_RESOURCE, permissions, policyDocument, pullDocument } from "../../infra/aws/policies.ts";
+import { cloudConfig, USER_DATA_LIMIT, userDataBase64 } from "../../infra/aws/user-data.ts";
+import { parseConfig, type StackConfig } from "../../infra/config.ts";
+import { LOGIN_KEY, type Sections, stackConfig } from "../support/aws-stacks.ts";
+
+const place = { accountId: "123456789012", region: "us-east-1", stack: "team" };
+const project = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
+function estimateOf(sections: Sections) {
+  const config = parseConfig({ ...sections }, { isSecret: () => true }) as StackConfig & { aws: NonNullable<StackConfig["aws"]> };
+  const { aws, buildHost, binaryCache } = config;
+  return estimate({
+    aws,
+    system: "x86_64-linux",
+    buildHost: buildHost.kind === "ec2" ? buildHost : undefined,
+    cacheHost: binaryCache.kind === "nix-serve" && binaryCache.host.kind === "ec2" ? binaryCache.host : undefined,
+    keep: { cache: true },
+  });
+}
+
+test("the team's estimate adds up, by hand", () => {
+  const { costs, leastPerMonth, mostPerMonth, perBuildHour } = estimateOf(stackConfig("team"));
+  const of = (what: string) => costs.find((cost) => cost.what.startsWith(what)) ?? assert.fail(what);
+  assert.equal(of("build host, c7i.4xlarge, spot").perHour, 0.357);
+  assert.deepEqual([of("build host, disk for /nix").perMonth, of("build host, disk for /nix").kept], [16, true]);
+  assert.equal(of("build host, disk of the system").perMonth, 2.4);
+  assert.equal(of("build host, address").perMonth, 4.05);
+  assert.equal(of("cache host, t4g.small").perHour, 0.0168);
+  assert.deepEqual([of("cache host, disk for /nix").perMonth, of("cache host, disk of the system").perMonth], [8, 0.8]);
+  // 16 + 2.4 + 4.05 + 8 + 0.8 + 4.05 + 0.0168 x 730
+  assert.deepEqual([leastPerMonth, perBuildHour, mostPerMonth], [47.564, 0.357, 308.174]);
+});
+
+test("faster disks and alarms cost what the table says", () => {
+  const plain = estimateOf(stackConfig("prod", { aws: { alarms: undefined } }));
+  const watched = estimateOf(stackConfig("prod"));
+  assert.equal(Math.round((watched.leastPerMonth - plain.leastPerMonth) * 100) / 100, 1); // two hosts: 2 x (2 x 0.10 + 0.30)
+  // 400 GiB, 1000 IOPS and 375 MB/s beyond what is included.
+  assert.equal(watched.costs.find(({ what }) => what === "build host, disk for /nix, 400 GiB")?.perMonth, 400 * 0.08 + 1000 * 0.005 + 375 * 0.04);
+});
+
+test("the table of instance types has a price, a size and a system for each, and the defaults are in it", () => {
+  for (const [name, type] of instanceTypes) assert.ok(type.usdPerHour > 0 && type.vcpus > 0 && type.memGiB > 0, name);
+  for (const system of ["x86_64-linux", "aarch64-linux"] as const) {
+    for (const gpu of [false, true]) {
+      for (const name of buildHostTypes({ gpu, types: undefined }, system)) {
+        assert.deepEqual([instanceTypes.get(name)?.system, instanceTypes.get(name)?.gpu !== undefined], [system, gpu], name);
+      }
+      assert.equal(defaultAmi(system, gpu).kind, "parameter");
+    }
+  }
+});
+
+test("every flavor has a least size of its store", () => {
+  const { flavors } = JSON.parse(project("layers/layers.json")) as { flavors: object };
+  assert.deepEqual(Object.keys(leastStoreGiB).sort(), Object.keys(flavors).sort());
+});
+
+test("capacity is looked for type by type, and for each in zone after zone", () => {
+  const subnets = [{ zone: "us-east-1a", id: "subnet-a" }, { zone: "us-east-1b", id: "subnet-b" }];
+  const order = candidates(["g6.xlarge", "g5.xlarge"], subnets).map(({ type, zone, subnetId }) => `${type} ${zone} ${subnetId}`);
+  assert.deepEqual(order, ["g6.xlarge us-east-1a subnet-a", "g6.xlarge us-east-1b subnet-b", "g5.xlarge us-east-1a subnet-a", "g5.xlarge us-east-1b subnet-b"]);
+});
+
+test("subnets lie in their network, have no address in common, and are as many as asked for", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 16, max: 24 }), fc.integer({ min: 1, max: 6 }), (part, prefix, count) => {
+      const network = parseCidr(`10.${part}.0.0/${prefix}`) ?? assert.fail();
+      const parts = subnetsOf(network, count);
+      assert.equal(parts.length, count);
+      for (const [at, each] of parts.entries()) {
+        assert.equal(networkOf(each), each.address);
+        assert.ok(each.address >= network.address && each.address + sizeOf(each) <= network.address + sizeOf(network));
+        assert.ok(at === 0 || each.address === (parts[at - 1]?.address ?? 0) + sizeOf(each));
+        assert.deepEqual(parseCidr(formatCidr(each)), each);
+      }
+    }),
+  );
+});
+
+test("ECR keeps the live images whatever their age, then the newest, and drops what has no tag", () => {
+  const { rules } = JSON.parse(lifecyclePolicy(20)) as { rules: { rulePriority: number; selection: Record<string, unknown> }[] };
+  assert.deepEqual(rules.map(({ rulePriority }) => rulePriority), [1, 2, 3]);
+  const [live, newest, untagged] = rules.map(({ selection }) => selection);
+  assert.deepEqual(live, { tagStatus: "tagged", tagPatternList: ["live-*"], countType: "imageCountMoreThan", countNumber: 1000 });
+  assert.match(liveTag("team"), /^live-/);
+  assert.deepEqual(newest, { tagStatus: "tagged", tagPatternList: ["*"], countType: "imageCountMoreThan", countNumber: 20 });
+  assert.equal(untagged?.["tagStatus"], "untagged");
+});
+
+test("names and ARNs are those of AWS, in each of its partitions", () => {
+  assert.equal(registryHost(place), "123456789012.dkr.ecr.us-east-1.amazonaws.com");
+  assert.equal(registryHost({ ...place, region: "cn-north-1" }), "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn");
+  assert.equal(repositoryArn(place, "comfyui"), "arn:aws:ecr:us-east-1:123456789012:repository/comfyui");
+  assert.equal(secretArn(place, "build-host"), "arn:aws:secretsmanager:us-east-1:123456789012:secret:comfyui/team/build-host-??????");
+  assert.equal(repositoryArn({ ...place, region: "us-gov-west-1" }, "comfyui"), "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/comfyui");
+});
+
+const everything = permissions({ place, role: "build-host", repository: "comfyui", metrics: true, sessions: true });
+
+for (const { id, actions, resources, neededBy } of everything) {
+  test(`the permission ${id} names its resource, and the line that needs it is there`, () => {
+    assert.ok(project(neededBy.file).includes(neededBy.line), `${neededBy.line} is not in ${neededBy.file}`);
+    for (const action of actions) {
+      assert.match(action, /^[a-z0-9]+:[A-Z][A-Za-z]+$/, "one action, by its whole name");
+      assert.equal(resources.includes("*"), ACTIONS_WITHOUT_RESOURCE.includes(action), `${action} on ${resources.join()}`);
+    }
+  });
+}
+
+test("a host has no permission that it does not use", () => {
+  const ids = permissions({ place, role: "cache-host", metrics: false, sessions: false }).map(({ id }) => id);
+  assert.deepEqual(ids, ["HostKey"]);
+});
+
+test("a policy document holds the permissions, and its conditions", () => {
+  const { Version, Statement } = JSON.parse(policyDocument(everything)) as { Version: string; Statement: Record<string, unknown>[] };
+  assert.equal(Version, "2012-10-17");
+  assert.deepEqual(Statement.map(({ Sid }) => Sid), everything.map(({ id }) => id));
+  assert.deepEqual(Statement.find(({ Sid }) => Sid === "Metrics")?.["Condition"], { StringEquals: { "cloudwatch:namespace": "comfyui/team" } });
+});
+
+test("nobody else may pull unless somebody is named", () => {
+  assert.equal(pullDocument([]), undefined);
+  const { Statement } = JSON.parse(pullDocument(["210987654321"]) ?? "") as { Statement: { Principal: unknown; Action: string[] }[] };
+  assert.deepEqual(Statement[0]?.Principal, { AWS: ["210987654321"] });
+  assert.ok(Statement[0]?.Action.every((action) => /Get|Check/.test(action)));
+});
+
+const boot = { region: "us-east-1", secret: "comfyui/team/build-host", authorizedKeys: [LOGIN_KEY] };
+
+test("user data is small, the same for the same settings, and holds the script without its comments", () => {
+  const packed = Buffer.from(userDataBase64(boot), "base64");
+  assert.ok(packed.length < USER_DATA_LIMIT / 4, `${packed.length} bytes`);
+  assert.equal(userDataBase64(boot), userDataBase64({ ...boot }));
+  assert.equal(gunzipSync(packed).toString(), cloudConfig(boot));
+  const { write_files, runcmd, bootcmd } = JSON.parse(cloudConfig(boot).replace("#cloud-config\n", ""));
+  assert.match(write_files[0].content, /^#!\/usr\/bin\/env bash\nset -euo pipefail\n/);
+  assert.doesNotMatch(write_files[0].content.slice(2), /^\s*#/m);
+  assert.deepEqual(runcmd, [["bash", write_files[0].path, "us-east-1", "comfyui/team/build-host"]]);
+  assert.ok(bootcmd[0].includes("ssh.service") && bootcmd[0].includes("mask"), "no SSH before its key is there");
+});
+
+test("user data that EC2 would not take is refused before", () => {
+  const keys = Array.from({ length: 4000 }, (_, at) => `ssh-ed25519 ${Buffer.from(`${at}`.repeat(20)).toString("base64")}${Math.sin(at)}`);
+  assert.throws(() => userDataBase64({ ...boot, authorizedKeys: keys }), /user data has \d+ bytes, EC2 takes 16384/);
+});
