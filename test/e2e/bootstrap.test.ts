@@ -160,7 +160,7 @@ test("what stands in a bootstrap's way is named, and what was there stays", asyn
   await fails("BOOTSTRAP_ROLE", CACHE, "rm /etc/systemd/system/nix-daemon.service.d/zz.conf", /found: +build\n +expected: cache/);
   await fails("BOOTSTRAP_SYSTEMS", { ...BUILDER, systems: ["aarch64-linux"] }, "rm /etc/comfyui-role", /found: +x86_64-linux\n +expected: aarch64-linux/);
   await fails("BOOTSTRAP_SERVER", { ...CACHE, serverPath: "/nowhere/nix-serve" }, "rm /etc/comfyui-role", /found: +\/nowhere\/nix-serve/);
-  await fails("BOOTSTRAP_CADDY", { ...CACHE, port: 99999 }, "cp /etc/caddy/Caddyfile /root");
+  await fails("BOOTSTRAP_CADDY", { ...CACHE, pushKeys: [], port: 99999 }, "cp /etc/caddy/Caddyfile /root");
   await machine.bash("cmp /etc/caddy/Caddyfile /root/Caddyfile");
   await fails("BOOTSTRAP_NIX_OLD", CACHE, "printf '#!/bin/sh\\necho nix 2.8.0\\n' >/usr/local/bin/nix; chmod +x /usr/local/bin/nix", /found: +nix 2.8.0/);
 });

@@ -57,6 +57,7 @@ role() {
   member comfyui nix-users
   keys=$(setting '.authorizedKeys[]?' && admin_keys)
   login_keys comfyui "$keys"
+  [ -s /etc/ssh/comfyui/comfyui ] || fail BOOTSTRAP_NO_KEYS "nobody could log in as comfyui" "give at least one public key"
   sshd_settings 'Match User comfyui
   AuthorizedKeysFile /etc/ssh/comfyui/%u'
   # `nix path-info` of a cache is asked as comfyui.
