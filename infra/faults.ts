@@ -29,6 +29,7 @@ export const faultTable = {
   CONFIG_SECRET_PLAIN: { cause: "a secret stands in a stack's file in clear", cure: "replace the value by an encrypted one: pulumi config set --secret; it was seen, so make a new one" },
   CONFIG_HOST_SHARED: { cause: "one machine is to have two roles whose settings exclude each other", cure: "use a machine for each" },
   CONFIG_BUILDERS_LOCAL: { cause: "remote builders were configured for a build host that this program does not set up", cure: "use a build host of kind ssh, or remove the builders" },
+  CONFIG_CACHE_FOLDER: { cause: "a folder is to be the cache of a build host whose users Nix does not trust", cure: "use a cache host or a bucket; a folder is for a host whose user Nix trusts" },
   CONFIG_ADDRESS: { cause: "a cache's address is not the one that it is served under", cure: "remove `url`, or make it https://DOMAIN" },
   GRAPH_UNREADABLE: { cause: "layers/layers.json cannot be read", cure: "restore the file" },
   GRAPH_JSON: { cause: "layers/layers.json is not JSON", cure: "correct the syntax at the place named" },

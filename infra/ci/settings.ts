@@ -52,7 +52,30 @@ function stackFaults(stack: string, text: string | undefined, builds: boolean): 
 
 /** Read without a YAML parser: this runs before any package is installed, so that a job without variables ends at once. */
 export function buildHostKind(stackFile: string): string {
-  return /^\s+["']?comfyui:buildHost["']?:\s*\{?\s*kind:\s*["']?([\w-]+)/m.exec(stackFile)?.[1] ?? "local";
+  const [, indent = "", rest = ""] = /^([ \t]*)["']?comfyui:buildHost["']?:([^]*)/m.exec(stackFile) ?? [];
+  const kind = /^["']?kind["']?:\s*["']?([\w-]+)/;
+  const members = /^\s*\{/.test(rest) ? flowMembers(rest) : blockMembers(rest, indent.length);
+  return members.map((member) => kind.exec(member)?.[1]).find((found) => found !== undefined) ?? "local";
+}
+
+/** Of `{ a: …, b: { … } }`: what stands between its own commas, without what is in inner braces. */
+function flowMembers(text: string): string[] {
+  let [depth, own] = [0, ""];
+  for (const character of text) {
+    if (character === "{") depth++;
+    if (character === "}" && --depth === 0) break;
+    if (depth === 1 && character !== "{") own += character;
+  }
+  return own.split(",").map((member) => member.trim());
+}
+
+/** Of the lines below a key: those that are further in than it, at the first one's depth. */
+function blockMembers(text: string, indent: number): string[] {
+  const depth = (line: string) => line.length - line.trimStart().length;
+  const lines = text.split("\n").slice(1).filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+  const end = lines.findIndex((line) => depth(line) <= indent);
+  const inside = end < 0 ? lines : lines.slice(0, end);
+  return inside.filter((line) => depth(line) === depth(inside[0] ?? "")).map((line) => line.trim());
 }
 
 function variableFaults(name: string, { pattern, expected }: Variable, value: string): Fault[] {

@@ -12,7 +12,7 @@ export function sections({ shape }: typeof configSchema, input: Record<string, u
 
 /** What no single value shows. */
 export function crossFaults(all: Sections, flavors: readonly string[] | undefined): Fault[] {
-  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...keyFaults(all), ...addressFaults(all)];
+  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all)];
 }
 
 function flavorFaults({ flavor }: Sections, flavors: readonly string[] | undefined): Fault[] {
@@ -52,6 +52,12 @@ function machineFaults({ buildHost, binaryCache, builders }: Sections): Fault[] 
 function builderFaults({ buildHost, builders }: Sections): Fault[] {
   if (builders?.kind !== "ssh" || buildHost?.kind !== "local") return [];
   return [{ code: "CONFIG_BUILDERS_LOCAL", where: "comfyui:builders.kind", problem: "the machine that runs pulumi hands nothing to builders: its Nix is not set up by this program", found: "ssh, with buildHost.kind local", expected: "a build host of its own" }];
+}
+
+/** The key of a folder is made there, and the Nix of a host that was set up takes only keys that stand in its settings. */
+function folderFaults({ buildHost, binaryCache }: Sections): Fault[] {
+  if (binaryCache?.kind !== "directory" || buildHost?.kind !== "ssh" || buildHost.admin === undefined) return [];
+  return [{ code: "CONFIG_CACHE_FOLDER", where: "comfyui:binaryCache.kind", problem: "a build host that is set up by this program does not trust a folder's key, which is made there", found: "directory", expected: "nix-serve or s3" }];
 }
 
 function keyFaults({ binaryCache }: Sections): Fault[] {

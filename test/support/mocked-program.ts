@@ -21,6 +21,8 @@ export interface Registered {
   readonly ignoreChanges: readonly string[];
   readonly replaceOnChanges: readonly string[];
   readonly secretOutputs: readonly string[];
+  /** Names of the hooks that the engine calls before it creates the resource. */
+  readonly hooks: readonly string[];
 }
 
 export interface MockedProgram {
@@ -61,7 +63,7 @@ interface Monitor {
 }
 
 function registeredOf(request: resource.RegisterResourceRequest): Registered {
-  const { type, name, parent, provider, protect = false, dependenciesList, deletedwith, replaceWithList, deletebeforereplace, ignorechangesList, replaceonchangesList, additionalsecretoutputsList } = request.toObject();
+  const { type, name, parent, provider, protect = false, dependenciesList, deletedwith, replaceWithList, deletebeforereplace, ignorechangesList, replaceonchangesList, additionalsecretoutputsList, hooks } = request.toObject();
   const named = (urn: string) => (urn === "" ? undefined : nameOf(urn));
   return {
     type,
@@ -78,6 +80,7 @@ function registeredOf(request: resource.RegisterResourceRequest): Registered {
     ignoreChanges: ignorechangesList,
     replaceOnChanges: replaceonchangesList,
     secretOutputs: additionalsecretoutputsList,
+    hooks: hooks?.beforeCreateList ?? [],
   };
 }
 

@@ -56,10 +56,13 @@ test("a stack that builds where pulumi runs is refused for up: that machine is t
 });
 
 test("the kind of build host, however YAML writes it", () => {
-  for (const text of ["  comfyui:buildHost:\n    kind: ssh\n", "  comfyui:buildHost: { kind: ssh, host: a }\n", '  "comfyui:buildHost":\n    kind: "ssh"\n', "config:\n  comfyui:flavor:\n    kind: sample\n  comfyui:buildHost: {kind: ssh}\n"]) {
+  for (const text of ["  comfyui:buildHost:\n    kind: ssh\n", "  comfyui:buildHost: { kind: ssh, host: a }\n", '  "comfyui:buildHost":\n    kind: "ssh"\n', "config:\n  comfyui:flavor:\n    kind: sample\n  comfyui:buildHost: {kind: ssh}\n",
+    // As `pulumi config set` writes it: sorted, so `kind` is not the first, and others stand deeper.
+    "config:\n  comfyui:buildHost:\n    host: a\n    jump:\n      kind: none\n    # kind: local\n    kind: ssh\n  comfyui:flavor:\n    kind: sample\n",
+    '{\n  "config": {\n    "comfyui:buildHost": {\n      "jump": { "kind": "none", "port": 22 },\n      "kind": "ssh"\n    }\n  }\n}\n']) {
     assert.equal(buildHostKind(text), "ssh", text);
   }
-  assert.equal(buildHostKind("config:\n  comfyui:flavor:\n    kind: sample\n"), "local");
+  for (const text of ["config:\n  comfyui:flavor:\n    kind: sample\n", "  comfyui:buildHost:\n  comfyui:flavor:\n    kind: sample\n", "  comfyui:buildHost:\n    market:\n      kind: spot\n"]) assert.equal(buildHostKind(text), "local", text);
 });
 
 test("as the workflow runs it, before any npm package is there: output and summary are written, and a variable that is missing is an error", async (t) => {

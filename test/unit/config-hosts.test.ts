@@ -64,6 +64,7 @@ const bad: FaultRow<Input>[] = [
   { code: "CONFIG_DUPLICATE", input: cache({ trusted: [trusted] }), where: "comfyui:binaryCache.trusted[0]", says: ["trusted already", trusted] },
   { code: "CONFIG_ADDRESS", input: cache({ domain: "cache.example", url: "http://cache.example" }), where: "comfyui:binaryCache.url", says: ["expected: https://cache.example"] },
   { code: "CONFIG_HOST_SHARED", input: { ...build({ host: "Cache.example" }), ...cache({}) }, where: "comfyui:binaryCache.host.host", says: ["found:    cache.example port 22", "another machine than that of comfyui:buildHost.host"] },
+  { code: "CONFIG_CACHE_FOLDER", input: build({ admin: "root" }), where: "comfyui:binaryCache.kind", says: ["found:    directory", "nix-serve or s3"] },
   { code: "CONFIG_BUILDERS_LOCAL", input: { builders: remoteConfig.builders }, where: "comfyui:builders.kind", says: ["a build host of its own"] },
 ];
 for (const row of bad) test(`${row.code} at ${row.where}`, () => assertFault(row, parse));
