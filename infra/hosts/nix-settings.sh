@@ -28,7 +28,8 @@ demand_settings() {
     | if (.value | type) == "array"
       then .key as $key | [$have[$key][] | same] as $there | [.value[] | select((. | same) | IN($there[]) | not)]
         | if . == [] then empty else "\($key) lacks \(join(" "))" end
-      else select(($have[.key] | tostring) != (.value | tostring)) | "\(.key) is not \(.value)" end')
+      # An older Nix does not know each of them.
+      else select(.key | in($have)) | select(($have[.key] | tostring) != (.value | tostring)) | "\(.key) is not \(.value)" end')
   [ -z "$lacking" ] || fail HOST_NIX_CONFIG "this host's nix.conf is not what the stack needs, and Nix does not trust $(id -un) to ask for it" \
     "bootstrap the host again with this stack's settings (npm run ops -- host bootstrap), which restarts its Nix daemon" "${lacking//$'\n'/; }"
 }
