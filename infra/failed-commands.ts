@@ -6,7 +6,8 @@
  */
 export function reportFailedCommandsInOneLine(): void {
   process.prependListener("unhandledRejection", (error: unknown) => {
-    const [, name] = (error instanceof Error && /^resource (\S+) \[.*\] failed to register$/.exec(error.message)) || [];
+    // What waits for it by one of its inputs is named before it.
+    const [, name] = (error instanceof Error && /^(?:error serializing property .*: )?resource (\S+) \[[^\]]*\] failed to register$/.exec(error.message)) || [];
     if (name === undefined) return;
     Object.assign(error as Error, { __pulumiRunError: true, message: `${name} failed; what waits for it did not run` });
   });
