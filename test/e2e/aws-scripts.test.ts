@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
 import ssh2 from "ssh2";
+import { waker } from "../../infra/aws/wake.ts";
 import { protocol } from "../../infra/request.ts";
 import { AwsStandIn } from "../support/aws-stand-in.ts";
 import { CHECKOUT } from "../support/checkout.ts";
@@ -108,6 +110,30 @@ describe("wake.sh", () => {
     mkdirSync(folder);
     for (const tool of ["bash", "jq", "dirname", "mktemp", "rm"]) await run("ln", ["-s", (await run("bash", ["-c", `type -P ${tool}`])).stdout.trim(), join(folder, tool)]);
     await failsWith(ask("aws/wake", request(), { PATH: folder }), "AWS_CLI_MISSING", "https://aws.amazon.com/cli/");
+  });
+});
+
+describe("the hook that wakes a host", () => {
+  /** The environment is the process's own, as that of the program is. */
+  async function waking(instance: string): Promise<void> {
+    const own = { ...process.env };
+    Object.assign(process.env, aws.env);
+    try {
+      await waker({ region: "us-east-1", instanceId: pulumi.output(instance), types: ["c7i.4xlarge"] })();
+    } finally {
+      process.env = own;
+    }
+  }
+
+  test("starts it, and ends with the script's own message where it cannot", async () => {
+    aws.rules([]);
+    const instance = await newInstance("c7i.4xlarge");
+    await aws.ask("ec2", "stop-instances", "--instance-ids", instance);
+    aws.rules([{ call: "start-instances", error: SHORT }]);
+    await assert.rejects(waking(instance), { message: new RegExp(`^error\\[AWS_CAPACITY\\]: AWS has no capacity for ${instance} in its zone now\n {2}found: {4}c7i.4xlarge\n {2}fix: .*$`) });
+    aws.rules([]);
+    await waking(instance);
+    assert.deepEqual(await stateOf(instance), ["running", "c7i.4xlarge"]);
   });
 });
 

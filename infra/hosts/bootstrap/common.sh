@@ -223,10 +223,11 @@ answer() {
   jq -cn '[$ARGS.positional[] | capture("^(?<key>[^=]*)=(?<value>.*)$")] | from_entries | map_values(if . == "" then null else . end)' --args "$@" >&3
 }
 
-# only_role: one host, one role: two would write the same files.
+# only_role: one host, one role: two would write the same files. What an instance on EC2 has comes beside its role.
 only_role() {
   local role file=/etc/comfyui-role
   role=$(setting .role)
+  [ "$role" != instance ] || return 0
   [ ! -e "$file" ] || [ "$(cat "$file")" = "$role" ] ||
     fail BOOTSTRAP_ROLE "this host has another role already" "take another host, or remove $file if this one is to change" "$(cat "$file")" "$role"
   put "$file" 644 root:root "$role"

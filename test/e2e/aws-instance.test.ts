@@ -1,0 +1,66 @@
+/** What the role `instance` makes of a bare Debian 13 build host: it knows when it is idle, and how to log in to ECR. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { instanceSettings } from "../../infra/aws/instance-settings.ts";
+import type { BootstrapSettings } from "../../infra/bootstrap.ts";
+import { textFor } from "../../infra/bootstrap-text.ts";
+import { HostMachine } from "../support/host-machine.ts";
+import { HostNetwork } from "../support/host-network.ts";
+
+const network = await HostNetwork.start();
+after(() => network.stop());
+
+const REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+const place = { accountId: "123456789012", region: "us-east-1", stack: "team" };
+const instance = (idleMinutes: number) => instanceSettings({ place, role: "build-host", metrics: false, registry: REGISTRY, idleMinutes, gpu: false });
+
+/** Runs the watch as its timer does, with a word in place of the stop, and the host idle for so many minutes already. */
+const WATCH = `set -eu
+mkdir -p /tmp/stop /run/comfyui-watch
+printf '#!/bin/sh\\necho "systemctl $*"\\n' >/tmp/stop/systemctl
+chmod +x /tmp/stop/systemctl
+touch -d '-30 minutes' /run/comfyui-watch/busy
+PATH=/tmp/stop:$PATH RUNTIME_DIRECTORY=/run/comfyui-watch /usr/local/lib/comfyui/watch.sh 2>/dev/null`;
+
+test("a build host on EC2", async (t) => {
+  await using machine = await HostMachine.start(network, { name: "ec2", diskMiB: 1500 });
+  const build: BootstrapSettings = { role: "build", authorizedKeys: [network.adminKey.public], substituters: [], trustedPublicKeys: [], netrc: null, builders: [], minFreeGiB: 0, maxFreeGiB: 0, volume: machine.disk ?? null };
+  const bootstrap = (settings: BootstrapSettings) => machine.ssh("bash -s", { input: textFor(settings) });
+  await bootstrap(build);
+  await machine.ssh("mkdir -p comfyui/team && echo kept >comfyui/team/file", { user: "comfyui" });
+
+  await t.test("is set up by a text that changes nothing the second time", async () => {
+    await machine.bash("install -d -o comfyui -g comfyui -m 700 /nix/comfyui/.config/containers && echo '{\"auths\": {\"registry.example\": {}}}' >/nix/comfyui/.config/containers/auth.json");
+    const first = await bootstrap(instance(20));
+    assert.deepEqual(JSON.parse(first.stdout), { role: "instance", hostRole: "build-host" });
+    const again = await bootstrap(instance(20));
+    assert.deepEqual([again.stdout, again.stderr], [first.stdout, ""]);
+    await machine.bash("systemd-analyze verify --man=no comfyui-watch.service comfyui-watch.timer && sshd -t && aws --version && ls /etc/systemd/system/timers.target.wants/comfyui-watch.timer");
+    assert.match((await machine.bash("sshd -T")).stdout, /^clientaliveinterval 30$/m);
+  });
+
+  await t.test("logs in to ECR by its role, and to other registries as before", async () => {
+    const { stdout } = await machine.ssh("cat .config/containers/auth.json && command -v docker-credential-ecr-login", { user: "comfyui" });
+    assert.deepEqual(JSON.parse(stdout.slice(0, stdout.lastIndexOf("}") + 1)), { auths: { "registry.example": {} }, credHelpers: { [REGISTRY]: "ecr-login" } });
+    // Without a role there is nothing to log in with; it is the helper that says so.
+    const { stderr } = await machine.ssh(`AWS_EC2_METADATA_DISABLED=true skopeo inspect docker://${REGISTRY}/comfyui:x`, { user: "comfyui", allowFailure: true });
+    assert.match(stderr, /ecr|credential/i);
+  });
+
+  await t.test("is idle when nobody is there, and not while somebody is or something is built", async () => {
+    assert.equal((await machine.bash(WATCH)).stdout, "systemctl poweroff\n");
+    assert.equal((await machine.ssh(WATCH)).stdout, "", "an SSH session: this one");
+    await machine.startUnits();
+    await machine.bash(`su comfyui -c 'cd && echo "derivation { name = \\"s\\"; system = \\"x86_64-linux\\"; builder = \\"/bin/sh\\"; args = [ \\"-c\\" \\"read x </dev/zero\\" ]; }" >s.nix && exec nix-build --no-out-link s.nix' >/tmp/build.log 2>&1 </dev/null & echo $! >/tmp/build.pid; for _ in $(seq 100); do pgrep -G nixbld >/dev/null && exit; sleep 0.2; done; cat /tmp/build.log; exit 1`);
+    assert.equal((await machine.bash(WATCH)).stdout, "", "a build");
+    await machine.bash("pkill -u comfyui nix-build; for _ in $(seq 100); do pgrep -G nixbld >/dev/null || exit 0; sleep 0.2; done; exit 1");
+    assert.equal((await machine.bash(WATCH)).stdout, "systemctl poweroff\n");
+  });
+
+  await t.test("a new system with the same disk goes on with the stacks' folders", async () => {
+    // What a new machine has not: the user, whose number somebody else has there.
+    await machine.bash("userdel comfyui && useradd --uid $(stat -c %u /nix/comfyui) somebody");
+    await bootstrap(build);
+    assert.equal((await machine.ssh("cat comfyui/team/file && stat -c %U comfyui/team/file && pwd", { user: "comfyui" })).stdout, "kept\ncomfyui\n/nix/comfyui\n");
+  });
+});
