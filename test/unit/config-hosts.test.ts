@@ -21,7 +21,7 @@ test("a machine needs its address and its host key; the rest has defaults", () =
   const { buildHost, binaryCache, builders } = parse({ buildHost: { kind: "ssh", host: "build.example", hostKey: login.hostKey }, binaryCache: remoteConfig.binaryCache, builders: remoteConfig.builders });
   assert.deepEqual(buildHost, { kind: "ssh", host: "build.example", port: 22, hostKey: login.hostKey, user: "comfyui", minFreeGiB: 5, maxFreeGiB: 20 });
   assert.ok(binaryCache.kind === "nix-serve" && builders.kind === "ssh" && binaryCache.host.kind !== "ec2");
-  assert.deepEqual([binaryCache.server, binaryCache.onFailure, binaryCache.trusted, readUrl({ ...binaryCache, host: binaryCache.host })], ["nix-serve-ng", "fail", [], "http://cache.example"]);
+  assert.deepEqual([binaryCache.server, binaryCache.onFailure, binaryCache.trusted, readUrl({ ...binaryCache, host: binaryCache.host })], ["harmonia", "fail", [], "http://cache.example"]);
   const { maxJobs, speedFactor, features } = builders.hosts[0] ?? assert.fail();
   assert.deepEqual([maxJobs, speedFactor, features], [1, 1, ["big-parallel"]]);
 });

@@ -30,7 +30,7 @@ server_unit() {
   case $(setting .server) in
     # Without this option it answers HEAD with a body, which garbles the next answer on that connection.
     nix-serve) start+=" --host ${INTERNAL%:*} --port ${INTERNAL#*:} --workers 8 --disable-keepalive" environment=$REMOTE ;;
-    nix-serve-ng) start+=" --host ${INTERNAL%:*} --port ${INTERNAL#*:}" environment=$REMOTE ;;
+    nix-serve-ng) start+=" --listen $INTERNAL" environment=$REMOTE ;;
     harmonia)
       put /etc/comfyui/harmonia.toml 644 root:root "bind = \"$INTERNAL\"
 workers = 4
