@@ -37,7 +37,7 @@ cache_send() {
 }
 
 cache_send_failed() {
-  fail CACHE_PUSH_FAILED "could not copy to the cache in $CACHE_NAME: $1" "see that the folder can be written and the disk is not full, then run 'pulumi up' again"
+  fail CACHE_PUSH_FAILED "could not copy to the cache in $CACHE_NAME: $(tail -n 3 <<<"$1")" "see that the folder can be written and the disk is not full, then run 'pulumi up' again"
 }
 
 # What this build had to make although the cache has it, with a good signature, was refused for its content. A copy would take

@@ -64,20 +64,24 @@ cache_send() {
 }
 
 cache_send_failed() {
+  local last
+  last=$(tail -n 3 <<<"$1")
   case $1 in
     *"Host key verification failed"* | *"IDENTIFICATION HAS CHANGED"*)
       fail HOST_KEY_MISMATCH "the cache's host $(recorded .push.host) has another SSH key than the configuration says" \
-        "if the host was replaced, set binaryCache.host.hostKey to its key; otherwise find out who answers there" "$1" "$(recorded .push.hostKey)" ;;
+        "if the host was replaced, set binaryCache.host.hostKey to its key; otherwise find out who answers there" "$last" "$(recorded .push.hostKey)" ;;
     *"Permission denied"*)
       fail CACHE_LOGIN_REFUSED "the cache's host $(recorded .push.host) does not know this host's push key" \
-        "bootstrap the cache's host again with this key among its pushKeys" "$1" "$(cut -d ' ' -f 1,2 "$KEYS/push.pub")" ;;
+        "bootstrap the cache's host again with this key among its pushKeys" "$last" "$(cut -d ' ' -f 1,2 "$KEYS/push.pub")" ;;
     *"lacks a signature by a trusted key"* | *"lacks a valid signature"*)
       fail CACHE_REFUSED "the cache's host $(recorded .push.host) does not trust this stack's signing key" \
-        "bootstrap the cache's host again with this key among its publicKeys" "$1" "$(cat "$CACHE_KEY.public")" ;;
-    *"No space left on device"* | *"disk is full"*)
-      cache_outage CACHE_DISK_FULL "the disk of the cache $CACHE_NAME is full" "make room there (its garbage collector, or a larger volume), then run 'pulumi up' again" "$1" ;;
+        "bootstrap the cache's host again with this key among its publicKeys" "$last" "$(cat "$CACHE_KEY.public")" ;;
+    # What cache-push.sh says before the disk is full to the brim, or Nix after it.
+    *"error[CACHE_DISK_FULL]"* | *"No space left on device"* | *"disk is full"*)
+      cache_outage CACHE_DISK_FULL "the disk of the cache $CACHE_NAME is full" "make room there (its garbage collector, or a larger volume), then run 'pulumi up' again" \
+        "$(sed -n 's/^ *found: *//p' <<<"$1" | grep . || printf '%s' "$last")" "$(sed -n 's/^ *expected: *//p' <<<"$1")" ;;
     *)
-      cache_outage CACHE_PUSH_FAILED "could not copy to the cache $CACHE_NAME: $1" "see that its host $(recorded .push.host) runs and that this host reaches its SSH server, then run 'pulumi up' again" ;;
+      cache_outage CACHE_PUSH_FAILED "could not copy to the cache $CACHE_NAME: $last" "see that its host $(recorded .push.host) runs and that this host reaches its SSH server, then run 'pulumi up' again" ;;
   esac
 }
 

@@ -27,7 +27,7 @@ cache_send() {
 }
 
 cache_send_failed() {
-  cache_outage CACHE_PUSH_FAILED "could not copy to the cache $CACHE_NAME: $1" "see that the bucket is there and that this host's credentials may write to it, then run 'pulumi up' again"
+  cache_outage CACHE_PUSH_FAILED "could not copy to the cache $CACHE_NAME: $(tail -n 3 <<<"$1")" "see that the bucket is there and that this host's credentials may write to it, then run 'pulumi up' again"
 }
 
 # Kept by the bucket's own rules.

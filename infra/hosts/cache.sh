@@ -12,7 +12,7 @@
 #   cache_open            makes it ready for use; members of open-cache.sh's answer, as JSON, into CACHE_OPENED
 #   cache_probe           ends the script, or calls cache_outage, where it does not answer
 #   cache_send LIST       copies the paths in the file LIST with their closures, signed
-#   cache_send_failed WHY ends the script, or calls cache_outage; WHY is what the copy said at last
+#   cache_send_failed WHY ends the script, or calls cache_outage; WHY: the last ten lines that the copy said
 #   cache_mend LOG        takes away copies that the build in this log found damaged
 #   cache_pin NAME PATH.. keeps these of its paths through a garbage collection there, under this name of the stack's
 #   cache_signature_fix   what to do about a path without a good signature
@@ -52,7 +52,7 @@ cache_outage() {
 # cache_push LOG DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output
 # that was there to build them, unless a substituter offers it: without those an edit on a fresh host builds the tools too.
 cache_push() {
-  local list all log=$1
+  local list all from log=$1
   shift
   [ "$CACHED" = true ] || return 0
   all=$(nix-store --query --requisites --include-outputs "$@" | grep -v '\.drv$')
@@ -60,7 +60,8 @@ cache_push() {
   # Those outputs that are there: of the image's two, a cache may have handed over one.
   nix-store --query --outputs "$@" | grep -F -x -f <(printf '%s\n' "$all") >"$list"
   not_offered <<<"$all" >>"$list"
-  cache_send "$list" >>"$log" 2>&1 || cache_send_failed "$(why "$log" 3)"
+  from=$(stat -c %s -- "$log")
+  cache_send "$list" >>"$log" 2>&1 || cache_send_failed "$(why <(tail -c "+$((from + 1))" -- "$log") 10)"
   rm -f -- "$list"
 }
 

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, wr
 import { after, before, test } from "node:test";
 import { protocol } from "../../infra/request.ts";
 import { recordedCommand } from "../support/host-scripts.ts";
-import { spoilManifests } from "../support/faulty-proxy.ts";
+import { dieInUpload, spoilManifests } from "../support/faulty-proxy.ts";
 import { preview, recover, up } from "../support/pulumi.ts";
 import { freePort } from "../support/ports.ts";
 import { Registry } from "../support/registry.ts";
@@ -169,6 +169,20 @@ test("PUBLISH_REGISTRY: nothing answers at the registry's address", async () => 
 test("PUBLISH_FAILED: the disk of the registry is full", async () => {
   const path = ".local/full-images";
   await assertScript("PUBLISH_FAILED", { script: "publish-image", request: { ...publishRequest, registry: { kind: "oci-directory", path } }, full: path, says: [/could not be copied to oci:.*full-images:[0-9a-f]{12}: .*no space left on device/] });
+});
+
+test("PUBLISH_FAILED: a registry that goes down in the middle has no image under the tag; the next run sends what is left", async () => {
+  await using real = await Registry.start();
+  const registry = (address: string) => ({ ...publishRequest, registry: { kind: "registry", repository: `${address}/comfyui`, tls: false } });
+  {
+    await using proxy = await dieInUpload(real.address);
+    await assertScript("PUBLISH_FAILED", { script: "publish-image", request: registry(proxy.address), says: [`could not be copied to docker://${proxy.address}/comfyui:`] });
+  }
+  const { blobs, manifests } = await real.received();
+  assert.deepEqual([blobs.length > 0, manifests.length], [true, 0]);
+  const { code } = await sandbox.run("bash", ["infra/hosts/publish-image.sh"], { input: JSON.stringify(registry(real.address)), allowFailure: true });
+  assert.equal(code, 0);
+  assert.equal((await real.received()).manifests.length, 1);
 });
 
 test("PUBLISH_DIGEST: a registry that answers with other bytes than it was sent", async () => {

@@ -11,6 +11,7 @@ import { CacheServer } from "../support/cache-server.ts";
 import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
+import { startS3 } from "../support/s3-server.ts";
 import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
 
@@ -53,7 +54,7 @@ before(async () => {
   server = await CacheServer.start({ publicKeys: [key.public] });
   const { stdout } = await open();
   pushKey = parseAnswer(cacheAnswer, stdout).pushKey ?? "";
-  server.authorize(pushKey);
+  await server.authorize(pushKey);
 });
 after(async () => {
   await server?.stop();
@@ -104,9 +105,9 @@ test("HOST_KEY_MISMATCH: another host answers where the cache's was; nothing is 
 });
 
 test("CACHE_LOGIN_REFUSED: the cache host does not know the push key, which the message shows", async () => {
-  server.authorize(`${pushKey.slice(0, -4)}AAAA`);
+  await server.authorize(`${pushKey.slice(0, -4)}AAAA`);
   assertFault(await build("layer2-wheels"), "CACHE_LOGIN_REFUSED", ["does not know this host's push key", `expected: ${pushKey}`]);
-  server.authorize(pushKey);
+  await server.authorize(pushKey);
 });
 
 test("CACHE_REFUSED: the cache host does not trust the signing key, which the message shows", async () => {
@@ -202,4 +203,33 @@ test("with another key than the cache's, nothing is taken from it", async () => 
   await sandbox.wipeStore(EMPTY_STORE);
   const answer = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", JSON.stringify(request))).stdout);
   assert.deepEqual([answer.built, answer.cached], [0, true]);
+});
+
+test("CACHE_DISK_FULL: the cache host's disk has no room; nothing is taken, and a run that may go on says so", async () => {
+  await using small = await CacheServer.start({ publicKeys: [key.public], storeMiB: 400 });
+  await small.authorize(pushKey);
+  await open({ url: small.url, push: small.push });
+  const before = await small.held();
+  assertFault(await build("layer2-wheels"), "CACHE_DISK_FULL", [`the disk of the cache team at ${small.url} is full`, /found: +\d+ MiB free of 400 MiB/, "expected: at least 512 MiB free", "make room there"]);
+  assert.deepEqual(await small.held(), before);
+  await open({ url: small.url, push: small.push, onFailure: "continue" });
+  const { stdout, stderr } = await build("layer2-wheels");
+  assert.match(stderr, /^warning\[CACHE_DISK_FULL\]: .* going on without the cache/m);
+  assert.equal(parseAnswer(layerAnswer, stdout).cached, false);
+});
+
+test("a bucket: signed objects, and an empty store takes all of a layer from it", async () => {
+  await using bucket = await startS3("layers");
+  const env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+  const cache = { kind: "s3", name: "bucket", publicKey: key.public };
+  const opened = await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "remote", cache: { ...cache, url: bucket.url, trusted: [], signingKey: key.secret, onFailure: "fail" }, substituters: [] }), { env });
+  assert.deepEqual(parseAnswer(cacheAnswer, opened.stdout), { location: bucket.url, publicKey: key.public });
+  const request = JSON.stringify({ ...(await remote("comfyui-layer2-wheels")), cache });
+  const built = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", request, { env })).stdout);
+  const info = bucket.objects.get(`${built.storePath.slice("/nix/store/".length).slice(0, 32)}.narinfo`)?.toString() ?? "";
+  assert.match(info, /^Sig: team-1:/m);
+  await sandbox.wipeStore(EMPTY_STORE);
+  const again = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", request, { env })).stdout);
+  assert.deepEqual([again.built, again.cached, again.storePath], [0, true, built.storePath]);
+  assert.match(newestLog(sandbox, "layer2-wheels"), /^copying path '.*-layer2-wheels' from 's3:/m);
 });

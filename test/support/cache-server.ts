@@ -13,6 +13,8 @@ import { SshServer } from "./ssh-server.ts";
 export interface CacheServerOptions {
   /** What it takes must be signed by one of these. */
   readonly publicKeys: readonly string[];
+  /** Size of the store's disk; default: that of this machine. */
+  readonly storeMiB?: number;
 }
 
 const HARMONIA = ".local/toolchain/bin/harmonia-cache";
@@ -35,10 +37,11 @@ export class CacheServer {
     writeFileSync(sandbox.host("harmonia.toml"), `bind = "127.0.0.1:${port}"\nworkers = 2\npriority = 50\n`);
   }
 
-  static async start({ publicKeys }: CacheServerOptions): Promise<CacheServer> {
+  static async start({ publicKeys, storeMiB }: CacheServerOptions): Promise<CacheServer> {
     return assemble(async (cleanup) => {
       const sandbox = await Sandbox.create({ store: EMPTY_STORE, at: "/tmp/comfyui-cache-host" });
       cleanup.add(() => sandbox.stop());
+      if (storeMiB !== undefined) await sandbox.bash(`mount -t tmpfs -o size=${storeMiB}m tmpfs /nix`);
       await sandbox.bash("nix-store --init && mkdir -p /nix/var/nix/gcroots/comfyui");
       const forced = join(sandbox.root, "forced");
       writeFileSync(sandbox.host(forced), `#!/bin/sh\nexport NIX_REMOTE=daemon PATH='${sandbox.env["PATH"]}'\nexec bash '${sandbox.root}/infra/hosts/cache-push.sh'\n`);
@@ -58,9 +61,9 @@ export class CacheServer {
     writeFileSync(this.sandbox.host("nix-conf/nix.conf"), `${settings.join("\n")}\n`);
   }
 
-  /** Lets a key push. */
-  authorize(pushKey: string): void {
-    writeFileSync(join(this.sandbox.folder, "files/sshd/authorized_keys"), `${pushKey}\n`);
+  /** Lets this key push, and no other. */
+  async authorize(pushKey: string): Promise<void> {
+    await this.#ssh.authorize(pushKey);
   }
 
   async #start(): Promise<void> {

@@ -34,3 +34,28 @@ export async function spoilManifests(registry: string): Promise<FaultyProxy> {
     },
   };
 }
+
+/** From the end of the first upload on it answers nobody any more: a registry that goes down in the middle. */
+export async function dieInUpload(registry: string): Promise<FaultyProxy> {
+  let dead = false;
+  const server = createServer((incoming, outgoing) => {
+    if (dead) return void incoming.socket.destroy();
+    const { method, url = "", headers } = incoming;
+    const forwarded = request(`http://${registry}${url}`, { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+      if (method === "PUT") answer.on("end", () => (dead = true));
+    });
+    forwarded.on("error", () => outgoing.destroy());
+    incoming.pipe(forwarded);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

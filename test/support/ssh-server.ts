@@ -83,6 +83,11 @@ export class SshServer {
     return server;
   }
 
+  /** From now on this key may log in, and no other. */
+  async authorize(publicKey: string): Promise<void> {
+    await writeFile(join(this.#sandbox.folder, `files/sshd-${this.port}/authorized_keys`), `${publicKey}\n`);
+  }
+
   /** Starts the server again after `stop`. */
   async resume(): Promise<void> {
     const { sshd, libraries } = await openssh();
