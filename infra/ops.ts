@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { FaultError } from "./faults.ts";
 import { parseArguments } from "./ops/arguments.ts";
+import { ScriptFailed } from "./ops/aws.ts";
 import { runCommand } from "./ops/commands.ts";
 
 try {
@@ -11,7 +12,7 @@ try {
     tell: (line) => console.error(line),
   });
 } catch (error) {
-  if (!(error instanceof FaultError)) throw error;
+  if (!(error instanceof FaultError || error instanceof ScriptFailed)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

@@ -18,7 +18,9 @@ export type Command =
   | { readonly kind: "host key"; readonly host: string; readonly port: number; readonly jump: JumpArguments | undefined; readonly json: boolean }
   /** `number`: of the builder, from 1. */
   | { readonly kind: "host bootstrap"; readonly role: HandRole; readonly number: number; readonly stack: string; readonly json: boolean }
-  | { readonly kind: "cache key"; readonly name: string; readonly json: boolean };
+  | { readonly kind: "cache key"; readonly name: string; readonly json: boolean }
+  | { readonly kind: "aws account"; readonly region: string; readonly json: boolean }
+  | { readonly kind: "aws image"; readonly stack: string; readonly json: boolean };
 
 export const helpText = `npm run --silent ops -- COMMAND
 
@@ -31,6 +33,9 @@ export const helpText = `npm run --silent ops -- COMMAND
                            it may hold the password of the cache; where the configuration has \`admin\`, \`pulumi up\` sends it itself
   cache key NAME           makes a signing key for a binary cache: the secret half on standard output, the public on standard error
                              npm run --silent ops -- cache key team-1 | pulumi config set --secret --path comfyui:binaryCache.signingKey
+  aws account REGION       makes what an account needs before its first stack: a bucket for the state, a key for its secrets
+  aws image --stack STACK  the AMIs that new hosts of the stack would start from now, and how to take them; a host keeps its own
+                           until the configuration names another
 
   --json                   the answer as one JSON object
   --help                   this text`;
@@ -76,6 +81,20 @@ const verbs: Readonly<Record<Exclude<Command["kind"], "help">, Verb>> = {
       const name = one(rest, "cache key wants one name", "cache key NAME, such as team-1: a later key of the same cache is team-2");
       if (!/^[A-Za-z0-9._-]+$/.test(name)) throw usage("this is no name of a key", name, "letters, digits and . _ -");
       return { kind: "cache key", name, json };
+    },
+  },
+  "aws account": {
+    takes: [],
+    read(rest, { json }) {
+      return { kind: "aws account", region: one(rest, "aws account wants one region", "aws account REGION, such as eu-central-1"), json };
+    },
+  },
+  "aws image": {
+    takes: ["stack"],
+    read(rest, { stack, json }) {
+      if (rest.length > 0) throw usage("aws image wants nothing but a stack", rest.join(" "), "--stack STACK");
+      if (stack === undefined) throw usage("aws image wants a stack", "none", "--stack STACK");
+      return { kind: "aws image", stack, json };
     },
   },
 };

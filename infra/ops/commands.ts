@@ -4,7 +4,8 @@ import { newSigningKey, publicKeyOf } from "../config/signing-key.ts";
 import { readHostKey } from "../ssh/client.ts";
 import { fingerprintOf } from "../ssh/host-key.ts";
 import { type Command, helpText } from "./arguments.ts";
-import { stackBootstrap } from "./stack-bootstrap.ts";
+import { hostImages, openAccount } from "./aws.ts";
+import { readStackConfig, stackBootstrap } from "./stack-bootstrap.ts";
 
 export interface Context {
   /** The project's folder. */
@@ -44,7 +45,27 @@ const commands: Commands = {
     print(signingKey);
     tell(publicKey);
   },
+
+  async "aws account"({ region, json }, { root, print, tell }) {
+    const made = await openAccount(root, region, tell);
+    if (json) return print(JSON.stringify(made));
+    print(`export PULUMI_BACKEND_URL='${made.backend}'\npulumi stack init STACK --secrets-provider '${made.secretsProvider}'`);
+    tell(`account ${made.account}: state in ${made.bucket}`);
+  },
+
+  async "aws image"({ stack, json }, { root, print, tell }) {
+    const images = await hostImages(root, await readStackConfig(root, stack), tell);
+    if (json) return print(JSON.stringify(images));
+    for (const { where, parameter, id, user } of images) {
+      print(yamlOf(where, id, user));
+      tell(parameter === undefined ? `${where}: the configuration names this one` : `${where}: ${parameter} is ${id} now`);
+    }
+  },
 };
+
+function yamlOf(where: string, id: string, user: string): string {
+  return [`# in comfyui:${where}`, "ami:", "  kind: id", `  id: ${id}`, `  user: ${user}`].join("\n");
+}
 
 export async function runCommand(command: Command, context: Context): Promise<void> {
   await (commands[command.kind] as (command: Command, context: Context) => Promise<void>)(command, context);

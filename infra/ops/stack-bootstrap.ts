@@ -35,7 +35,7 @@ interface Known {
 }
 
 export async function stackBootstrap({ root, role, number, stack, tell }: StackBootstrapArgs): Promise<{ address: string; text: string }> {
-  const config = await readConfig(root, stack);
+  const config = machinesOf(await readStackConfig(root, stack));
   const { address, settings } = await roles[role](config, { root, number, tell, known: () => readKnown(root, stack) });
   return { address, text: textFor(settings) };
 }
@@ -85,10 +85,11 @@ function noMachine(where: string, found: string, expected: string): FaultError {
 
 const configOutput = z.record(z.string(), z.object({ value: z.string().optional(), secret: z.boolean() }));
 
-async function readConfig(root: string, stack: string): Promise<MachinesConfig> {
+/** The stack's configuration, with its secrets. */
+export async function readStackConfig(root: string, stack: string): Promise<StackConfig> {
   const all = configOutput.parse(JSON.parse(await pulumi(["config", "--json", "--show-secrets", "--stack", stack], root)));
   const values = Object.fromEntries(Object.entries(all).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])));
-  return machinesOf(parseConfig(configInput(values), { isSecret: (section) => all[`comfyui:${section}`]?.secret === true }));
+  return parseConfig(configInput(values), { isSecret: (section) => all[`comfyui:${section}`]?.secret === true });
 }
 
 /** Of a stack whose machines are all there: the address of one that the stack makes is not in its configuration. */

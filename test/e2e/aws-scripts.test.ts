@@ -208,6 +208,42 @@ describe("capacity.sh", () => {
   });
 });
 
+describe("account.sh", () => {
+  const region = "eu-central-1";
+  const settings = async (...words: string[]) => aws.ask("s3api", ...words, "--bucket", "comfyui-state-123456789012-eu-central-1");
+
+  test("makes the bucket and the key of an empty account, and nothing the second time", async () => {
+    aws.rules([]);
+    const { answer, said } = await answerOf("aws/account", { region });
+    const bucket = "comfyui-state-123456789012-eu-central-1";
+    assert.deepEqual(answer, { account: "123456789012", bucket, backend: `s3://${bucket}?region=${region}`, secretsProvider: `awskms://alias/comfyui-state?region=${region}` });
+    assert.equal(said, `making the bucket ${bucket}\nmaking the key alias/comfyui-state\n`);
+    assert.deepEqual(await settings("get-bucket-versioning"), { Status: "Enabled" });
+    const { PublicAccessBlockConfiguration } = (await settings("get-public-access-block")) as { PublicAccessBlockConfiguration: Record<string, boolean> };
+    assert.deepEqual(new Set(Object.values(PublicAccessBlockConfiguration)), new Set([true]));
+    const again = await answerOf("aws/account", { region });
+    assert.deepEqual([again.answer, again.said], [answer, ""]);
+    const keys = (await aws.ask("kms", "list-aliases", "--region", region, "--query", "Aliases[?AliasName=='alias/comfyui-state'].TargetKeyId")) as string[];
+    assert.equal(keys.length, 1);
+    assert.deepEqual(await aws.ask("kms", "get-key-rotation-status", "--region", region, "--key-id", keys[0] as string, "--query", "KeyRotationEnabled"), true);
+  });
+
+  test("a bucket of somebody else's is not taken", async () => {
+    aws.rules([{ call: "head-bucket", error: "403" }]);
+    await failsWith(ask("aws/account", { region }), "AWS_REQUEST", "show the bucket", "403");
+    assert.ok(!aws.calls().some((call) => call.includes("create-bucket")));
+  });
+});
+
+describe("parameter.sh", () => {
+  test("says which image a parameter names, or that there is none", async () => {
+    aws.rules([]);
+    const name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    assert.match((await answerOf("aws/parameter", { name })).answer["id"] as string, /^ami-/);
+    await failsWith(ask("aws/parameter", { name: "/aws/service/none" }), "AWS_REQUEST", "ParameterNotFound");
+  });
+});
+
 /** Programs that stand before the real ones, by name; each answers with this shell text. */
 function standIns(programs: Readonly<Record<string, string>>): string {
   const folder = join(aws.folder, `programs-${Object.keys(programs).length}-${Math.random().toString(36).slice(2)}`);

@@ -23,7 +23,7 @@ async function ops(...args: string[]): Promise<{ printed: string[]; told: string
 
 const key = publicLineOf(privateKey());
 const bad: FaultRow<string[]>[] = [
-  { code: "OPS_USAGE", input: ["host", "keys"], where: "npm run ops", says: ["there is no such command", "found:    host keys", "host key or host bootstrap or cache key"] },
+  { code: "OPS_USAGE", input: ["host", "keys"], where: "npm run ops", says: ["there is no such command", "found:    host keys", "host key or host bootstrap or cache key or aws account or aws image"] },
   { code: "OPS_USAGE", input: ["host", "key"], where: "npm run ops", says: ["wants one host", "found:    none"] },
   { code: "OPS_USAGE", input: ["host", "key", "a", "--port", "ssh"], where: "npm run ops", says: ["--port is no port", "found:    ssh"] },
   { code: "OPS_USAGE", input: ["host", "key", "a", "--jump", "gate.example"], where: "npm run ops", says: ["--jump is no login", "USER@HOST"] },
@@ -35,13 +35,16 @@ const bad: FaultRow<string[]>[] = [
   { code: "OPS_USAGE", input: ["host", "bootstrap", "build"], where: "npm run ops", says: ["wants a stack"] },
   { code: "OPS_USAGE", input: ["cache", "key", "team:1"], where: "npm run ops", says: ["no name of a key"] },
   { code: "OPS_USAGE", input: ["cache", "key", "team-1", "--colour"], where: "npm run ops", says: ["the arguments are not understood", "--colour"] },
+  { code: "OPS_USAGE", input: ["aws", "account"], where: "npm run ops", says: ["wants one region", "eu-central-1"] },
+  { code: "OPS_USAGE", input: ["aws", "image"], where: "npm run ops", says: ["wants a stack"] },
+  { code: "OPS_USAGE", input: ["aws", "image", "gpu", "--stack", "dev"], where: "npm run ops", says: ["nothing but a stack"] },
 ];
 for (const row of bad) test(`OPS_USAGE: ${row.input.join(" ")}`, () => assertFault(row, parseArguments));
 
 test("help names every command and option", async () => {
   assert.deepEqual(await ops("--help"), { printed: [helpText], told: [] });
   assert.deepEqual(await ops(), { printed: [helpText], told: [] });
-  for (const word of ["host key", "host bootstrap", "cache key", "--port", "--jump", "--jump-key", "--identity", "--stack", "--json"]) assert.ok(helpText.includes(word), word);
+  for (const word of ["host key", "host bootstrap", "cache key", "aws account", "aws image", "--port", "--jump", "--jump-key", "--identity", "--stack", "--json"]) assert.ok(helpText.includes(word), word);
 });
 
 test("host key: the line for the configuration, and the fingerprint that ssh-keygen shows of it", async () => {
