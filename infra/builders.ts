@@ -1,15 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostAnswer, parseAnswer } from "./answers.ts";
 import { type BuilderConfig, builderSettings } from "./bootstrap.ts";
-import { bootstrapHost } from "./bootstrap-host.ts";
 import { textFor } from "./bootstrap-text.ts";
 import type { HostCommand } from "./host.ts";
+import { type Machine, setUp } from "./machine.ts";
 import type { Plan } from "./request.ts";
 
 export interface BuildersArgs {
   readonly plan: Plan;
   /** The run of ready.sh on the build host: its answer has the key by which it reaches the builders. */
   readonly host: HostCommand;
+  /** Where the stack makes them: one for each. Default: none. */
+  readonly machines?: readonly Machine[] | undefined;
 }
 
 /** What is built waits for the answer's resources. None where there are no builders, or they are set up by hand. */
@@ -23,7 +25,7 @@ export function openBuilders(name: string, args: BuildersArgs): readonly pulumi.
 class Builders extends pulumi.ComponentResource {
   readonly ready: readonly pulumi.Resource[];
 
-  constructor(name: string, { plan: { config }, host, builders }: BuildersArgs & { readonly builders: readonly BuilderConfig[] }) {
+  constructor(name: string, { plan: { config }, host, builders, machines = [] }: BuildersArgs & { readonly builders: readonly BuilderConfig[] }) {
     super("comfyui:hosts:Builders", name);
     this.ready = builders.flatMap((builder, at) => {
       const { host: address, port, hostKey, privateKey, jump, admin } = builder;
@@ -33,7 +35,7 @@ class Builders extends pulumi.ComponentResource {
         return textFor(builderSettings(config, builder, builderKey === null ? [] : [builderKey]));
       });
       const machine = { host: address, port, hostKey, privateKey, jump, admin };
-      return [bootstrapHost(`${name}-${at + 1}-bootstrap`, { machine, text }, { parent: this }).resource];
+      return [setUp(`${name}-${at + 1}`, { machine, text }, machines[at], { parent: this })];
     });
     this.registerOutputs({});
   }

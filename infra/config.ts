@@ -58,8 +58,9 @@ export const configSchema = z.strictObject({
 export type StackConfig = z.output<typeof configSchema>;
 
 /** What the stack builds with: as the file says it, with plain addresses in place of what is made on AWS. */
-export interface Config extends Omit<StackConfig, "aws" | "buildHost" | "binaryCache" | "registry"> {
+export interface Config extends Omit<StackConfig, "aws" | "buildHost" | "builders" | "binaryCache" | "registry"> {
   readonly buildHost: Exclude<StackConfig["buildHost"], { kind: "ec2" }>;
+  readonly builders: Exclude<StackConfig["builders"], { kind: "ec2" }>;
   readonly binaryCache: Exclude<StackConfig["binaryCache"], { kind: "nix-serve" }> | NixServeConfig;
   readonly registry: Exclude<StackConfig["registry"], { kind: "registry" | "ecr" }> | RemoteRegistry;
 }

@@ -45,7 +45,7 @@ const opened = host.run(
   { ...options, dependsOn: [ready.resource] },
 );
 const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, root, opened, machine: onAws?.cacheHost });
-const builders = openBuilders(`${name}-builder`, { plan, host: ready });
+const builders = openBuilders(`${name}-builder`, { plan, host: ready, machines: onAws?.builders });
 const built = new Layers(name, { host, plan, ready: [opened.resource, ...cacheHost, ...builders] });
 const published = new Publish(`${name}-publish`, {
   host,

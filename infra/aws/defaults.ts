@@ -1,5 +1,5 @@
 /** What the configuration's defaults mean for a host: its types, its image, its disk. */
-import type { Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
+import type { Ec2BuildersConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
 import { instanceType } from "./instance-types.ts";
 
 export type System = "x86_64-linux" | "aarch64-linux";
@@ -12,6 +12,11 @@ const buildTypes = {
 /** The ranked types of a build host, the best first. */
 export function buildHostTypes({ types, gpu }: Pick<Ec2BuildHostConfig, "types" | "gpu">, system: System): readonly string[] {
   return types ?? buildTypes[system][gpu ? "gpu" : "cpu"];
+}
+
+/** The ranked types of a builder for one system. */
+export function builderTypes({ types }: Pick<Ec2BuildersConfig, "types">, system: System): readonly string[] {
+  return types?.filter((type) => instanceType(type).system === system) ?? buildTypes[system].cpu;
 }
 
 /** An AMI as the configuration names it, and the user that it comes with, who may become root. */

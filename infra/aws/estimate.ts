@@ -1,6 +1,6 @@
 /** What a stack on AWS costs, by the table of prices: an estimate for a decision, not a bill. */
-import type { AwsConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
-import { buildHostTypes, rootGiB, type System } from "./defaults.ts";
+import type { AwsConfig, Ec2BuildersConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
+import { builderTypes, buildHostTypes, rootGiB, type System } from "./defaults.ts";
 import { instanceType } from "./instance-types.ts";
 import { HOURS_PER_MONTH, includedIops, includedThroughput, prices, SPOT_PART } from "./prices.ts";
 
@@ -31,12 +31,13 @@ export interface EstimateArgs {
   readonly aws: AwsConfig;
   readonly system: System;
   readonly buildHost?: Ec2BuildHostConfig | undefined;
+  readonly builders?: Ec2BuildersConfig | undefined;
   readonly cacheHost?: Ec2CacheHostConfig | undefined;
   readonly keep: { readonly cache: boolean };
 }
 
-export function estimate({ aws, system, buildHost, cacheHost, keep }: EstimateArgs): Estimate {
-  const build = buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache);
+export function estimate({ aws, system, buildHost, builders, cacheHost, keep }: EstimateArgs): Estimate {
+  const build = [...(buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache)), ...(builders === undefined ? [] : builderCosts(builders))];
   const cache = cacheHost === undefined ? [] : cacheHostCosts(cacheHost, keep.cache);
   const hosts = Number(buildHost !== undefined) + Number(cacheHost !== undefined);
   const alarms = aws.alarms === undefined ? [] : [monthly("alarms", hosts * (2 * prices.alarmMonth + prices.metricMonth), false)];
@@ -55,6 +56,21 @@ function buildHostCosts(config: Ec2BuildHostConfig, system: System, kept: boolea
     { what: `build host, ${type}${spot ? ", spot" : ""}, while it runs`, perHour: cents(spot ? usdPerHour * SPOT_PART : usdPerHour), perMonth: 0, kept: false },
     ...hostCosts("build host", config.volume, rootGiB(config), kept),
   ];
+}
+
+/** All of a system's together. */
+function builderCosts(config: Ec2BuildersConfig): Cost[] {
+  const { count, market, rootGiB } = config;
+  return config.systems.flatMap((system) => {
+    const [type = ""] = builderTypes(config, system);
+    const { usdPerHour } = instanceType(type);
+    const spot = market.kind === "spot";
+    return [
+      { what: `${count} x builder, ${type}${spot ? ", spot" : ""}, while it runs`, perHour: cents(count * (spot ? usdPerHour * SPOT_PART : usdPerHour)), perMonth: 0, kept: false },
+      monthly(`${count} x builder, disk of the system, ${rootGiB} GiB`, count * rootGiB * prices.volumeGiBMonth, false),
+      monthly(`${count} x builder, address and secret`, count * (prices.addressHour * HOURS_PER_MONTH + prices.secretMonth), false),
+    ];
+  });
 }
 
 /** GiB of the disk of a cache host's system. */

@@ -22,7 +22,8 @@ export interface Ec2HostArgs {
   readonly market: Ec2BuildHostConfig["market"];
   readonly ami: AmiSource;
   readonly rootGiB: number;
-  readonly volume: Ec2BuildHostConfig["volume"];
+  /** Disk for /nix. None: the store is on the disk of the system. */
+  readonly volume?: Ec2BuildHostConfig["volume"] | undefined;
   /** Whether `pulumi destroy` leaves the volume. */
   readonly keepVolume: boolean;
   /** What its role may do beside what every host's may: the repository that it publishes to. */
@@ -42,9 +43,8 @@ export class Ec2Host extends pulumi.ComponentResource {
   readonly groupId: pulumi.Output<string>;
   /** `TYPE BASE64`. */
   readonly hostKey: pulumi.Output<string>;
-  /** Stable name of the disk for /nix. */
-  readonly device: pulumi.Output<string>;
-  readonly volume: aws.ebs.Volume;
+  /** Stable name of the disk for /nix, where it has one. */
+  readonly device: pulumi.Output<string> | undefined;
   /** Once they are made, the host comes up. */
   readonly ready: readonly pulumi.Resource[];
 
@@ -54,33 +54,33 @@ export class Ec2Host extends pulumi.ComponentResource {
     const parent = { parent: this };
     const key = new HostKey(`${name}-key`, { secretName: secretName(place, role) }, parent);
     const { chosen } = new Choice(`${name}-choice`, { place, role, market: args.market.kind, types: args.types, subnets: network.subnets, image: imageReference(args.ami) }, parent);
-    this.volume = this.#makeVolume(name, args, chosen.zone);
     this.groupId = new Firewall(`${name}-firewall`, { vpcId: network.vpcId, openings: args.openings }, parent).groupId;
     this.instance = this.#makeInstance(name, args, { chosen, key });
     const eip = new aws.ec2.Eip(`${name}-address`, { domain: "vpc", tags: roleTags(place, role) }, parent);
     const addressed = new aws.ec2.EipAssociation(`${name}-addressed`, { instanceId: this.instance.id, allocationId: eip.id }, parent);
-    const attached = new aws.ec2.VolumeAttachment(
-      `${name}-attached`,
-      { instanceId: this.instance.id, volumeId: this.volume.id, deviceName: "/dev/sdf", stopInstanceBeforeDetaching: true },
-      // A disk is attached to one instance at a time.
-      { ...parent, deleteBeforeReplace: true },
-    );
+    const disk = args.volume && this.#makeVolume(name, args, args.volume, chosen.zone);
     this.address = eip.publicIp;
     this.dnsName = eip.publicDns;
     this.hostKey = key.publicKey;
     // The kernel's own names (/dev/nvme1n1) change places.
-    this.device = pulumi.interpolate`/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${this.volume.id.apply((id) => id.replace("-", ""))}`;
-    this.ready = [this.instance, addressed, attached];
+    this.device = disk && pulumi.interpolate`/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${disk.volume.id.apply((id) => id.replace("-", ""))}`;
+    this.ready = [this.instance, addressed, ...(disk ? [disk.attached] : [])];
     this.registerOutputs({});
   }
 
-  #makeVolume(name: string, { place, role, volume, keepVolume }: Ec2HostArgs, zone: pulumi.Input<string>): aws.ebs.Volume {
-    const { sizeGiB, iops, throughput } = volume;
-    return new aws.ebs.Volume(
+  #makeVolume(name: string, { place, role, keepVolume }: Ec2HostArgs, { sizeGiB, iops, throughput }: Ec2BuildHostConfig["volume"], zone: pulumi.Input<string>) {
+    const volume = new aws.ebs.Volume(
       `${name}-nix`,
       { availabilityZone: zone, type: "gp3", size: sizeGiB, iops, throughput, encrypted: true, finalSnapshot: false, tags: { ...roleTags(place, role), "comfyui:disk": "nix", "comfyui:snapshots": place.stack } },
       { parent: this, protect: keepVolume },
     );
+    const attached = new aws.ec2.VolumeAttachment(
+      `${name}-attached`,
+      { instanceId: this.instance.id, volumeId: volume.id, deviceName: "/dev/sdf", stopInstanceBeforeDetaching: true },
+      // A disk is attached to one instance at a time.
+      { parent: this, deleteBeforeReplace: true },
+    );
+    return { volume, attached };
   }
 
   #makeInstance(name: string, args: Ec2HostArgs, { chosen, key }: Chosen): aws.ec2.Instance {

@@ -7,7 +7,7 @@ export interface Place {
   readonly stack: string;
 }
 
-export type Role = "build-host" | "cache-host";
+export type Role = "build-host" | "cache-host" | `builder-${number}`;
 
 const partitions: readonly (readonly [prefix: string, partition: string, domain: string])[] = [
   ["cn-", "aws-cn", "amazonaws.com.cn"],

@@ -1,17 +1,18 @@
 /** Everything of a stack that is on AWS. The only file that the program imports of this folder, and only where it is needed. */
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { type AwsConfig, type Ec2BuildHostConfig, type Ec2CacheHostConfig } from "../config/aws.ts";
+import { type AwsConfig, type Ec2BuildersConfig, type Ec2BuildHostConfig, type Ec2CacheHostConfig } from "../config/aws.ts";
 import type { Config, StackConfig } from "../config.ts";
 import { Alarms } from "./alarms.ts";
 import { StackBudget } from "./budget.ts";
-import { buildHostTypes, defaultAmi, rootGiB, type System, systemOf } from "./defaults.ts";
+import { builderTypes, buildHostTypes, defaultAmi, rootGiB, type System, systemOf } from "./defaults.ts";
 import { ecrLimits } from "./ecr-limits.ts";
 import { liveTag } from "./ecr-lifecycle.ts";
 import { CACHE_ROOT_GIB, estimate, type Estimate } from "./estimate.ts";
 import type { Opening } from "./firewall.ts";
 import { Ec2Host } from "./host.ts";
 import { instanceSettings } from "./instance-settings.ts";
+import { instanceType } from "./instance-types.ts";
 import type { Machine } from "../machine.ts";
 import { type Place, registryHost, stackTags } from "./names.ts";
 import { Network } from "./network.ts";
@@ -24,6 +25,7 @@ export interface OnAws {
   /** The stack's configuration, with the addresses of what was made. */
   readonly config: Config;
   readonly buildHost?: Machine;
+  readonly builders?: readonly Machine[];
   readonly cacheHost?: Machine;
   /** What a publish waits for. */
   readonly registry: readonly pulumi.Resource[];
@@ -51,16 +53,17 @@ export async function openAws(name: string, { config, stack }: { readonly config
   const made: Made = { place, section, config, network, options };
 
   const build = config.buildHost.kind === "ec2" ? makeBuildHost(`${name}-build-host-ec2`, config.buildHost, made) : undefined;
+  const builders = config.builders.kind === "ec2" ? makeBuilders(`${name}-builder-ec2`, config.builders, made, build?.host) : [];
   const served = config.binaryCache.kind === "nix-serve" && config.binaryCache.host.kind === "ec2" ? config.binaryCache.host : undefined;
   const cache = served && makeCacheHost(`${name}-binary-cache-ec2`, served, made, build?.host);
   const registry = makeRegistry(`${name}-registry`, made);
   watchOver(name, made, [build, cache]);
   return {
-    config: { ...config, buildHost: await buildHostConfig(made, build), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
-    ...(build && { buildHost: build.machine }),
+    config: { ...config, buildHost: await buildHostConfig(made, build), builders: await buildersConfig(made, builders), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
+    ...(build && { buildHost: { ...build.machine, wake: wakeAll(build, builders) }, builders: builders.map(({ machine }) => machine) }),
     ...(cache && { cacheHost: cache.machine }),
     registry,
-    estimate: estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, cacheHost: served, keep: { cache: config.destroy.cache === "keep" } }),
+    estimate: estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, keep: { cache: config.destroy.cache === "keep" } }),
   };
 }
 
@@ -113,6 +116,34 @@ function makeCacheHost(name: string, own: Ec2CacheHostConfig, { place, section, 
   return { host, admin: ami.user, machine: machineOf(host, { place, types: [own.type], settings }) };
 }
 
+interface MadeBuilder extends MadeHost {
+  readonly system: System;
+  /** The best of its types, which says how much it does at a time. */
+  readonly type: string;
+}
+
+/** Numbered through all systems: a further machine of the first one renames those of the second, which have nothing to lose. */
+function makeBuilders(name: string, own: Ec2BuildersConfig, { place, section, network, options }: Made, buildHost: Ec2Host | undefined): MadeBuilder[] {
+  const wanted = own.systems.flatMap((system) => Array.from({ length: own.count }, () => system));
+  return wanted.map((system, at) => {
+    const role = `builder-${at + 1}` as const;
+    const types = builderTypes(own, system);
+    const ami = defaultAmi(system, false);
+    const openings = [...section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr })), ...(buildHost ? [{ what: "build", port: 22, group: buildHost.groupId }] : [])];
+    const host = new Ec2Host(`${name}-${at + 1}`, { place, role, config: section, network, openings, types, market: own.market, ami, rootGiB: own.rootGiB, keepVolume: false }, options);
+    const settings = instanceSettings({ place, role, metrics: false, registry: null, idleMinutes: own.idleMinutes, gpu: false });
+    return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }), system, type: types[0] as string };
+  });
+}
+
+/** With the build host, those that it hands derivations to. One that does not come up is told of: Nix builds on the others, or itself. */
+function wakeAll(build: MadeHost, builders: readonly MadeBuilder[]): () => Promise<void> {
+  const wakeBuilder = ({ machine }: MadeBuilder) => machine.wake().catch((error: Error) => pulumi.log.warn(`a builder is left out: ${error.message}`));
+  return async () => {
+    await Promise.all([build.machine.wake(), ...builders.map(wakeBuilder)]);
+  };
+}
+
 type ServedCache = Extract<StackConfig["binaryCache"], { kind: "nix-serve" }>;
 
 function cacheOpenings(section: AwsConfig, network: Network, { domain, url }: ServedCache, builder: Ec2Host | undefined): Opening[] {
@@ -145,8 +176,8 @@ function watchOver(name: string, { place, section, options }: Made, made: readon
 
 /** A host of ours as the configuration of one that was there already. */
 async function addressOf({ section }: Made, { host, admin }: MadeHost, name: pulumi.Output<string>) {
-  const [address = LATER, hostKey = LATER, volume = LATER] = await Promise.all([settled(name), settled(host.hostKey), settled(host.device)]);
-  return { host: address, port: 22, hostKey, admin, volume, ...(section.login.privateKey !== undefined && { privateKey: section.login.privateKey }) };
+  const [address = LATER, hostKey = LATER, volume = LATER] = await Promise.all([settled(name), settled(host.hostKey), host.device && settled(host.device)]);
+  return { host: address, port: 22, hostKey, admin, ...(host.device && { volume }), ...(section.login.privateKey !== undefined && { privateKey: section.login.privateKey }) };
 }
 
 async function buildHostConfig(made: Made, host: MadeHost | undefined): Promise<Config["buildHost"]> {
@@ -154,6 +185,18 @@ async function buildHostConfig(made: Made, host: MadeHost | undefined): Promise<
   if (buildHost.kind !== "ec2" || host === undefined) return buildHost as Config["buildHost"];
   const { minFreeGiB, maxFreeGiB } = buildHost;
   return { kind: "ssh", ...(await addressOf(made, host, host.host.address)), user: "comfyui", minFreeGiB, maxFreeGiB };
+}
+
+async function buildersConfig(made: Made, hosts: readonly MadeBuilder[]): Promise<Config["builders"]> {
+  const { builders } = made.config;
+  if (builders.kind !== "ec2") return builders;
+  const all = hosts.map(async (each) => {
+    const { volume: _, ...address } = await addressOf(made, each, each.host.dnsName);
+    // So many CPUs for a derivation; more of them at a time wait for each other's memory.
+    const maxJobs = Math.max(1, Math.floor(instanceType(each.type).vcpus / 8));
+    return { ...address, systems: [each.system], maxJobs, speedFactor: 1, features: ["big-parallel"] };
+  });
+  return { kind: "ssh", hosts: await Promise.all(all) };
 }
 
 async function cacheConfig(made: Made, host: MadeHost | undefined): Promise<Config["binaryCache"]> {

@@ -2,7 +2,7 @@
 import { buildHostTypes, leastStoreGiB, namesOtherSystem, type System } from "../aws/defaults.ts";
 import { instanceType, instanceTypes, LEAST_CAPABILITY } from "../aws/instance-types.ts";
 import type { Fault } from "../faults.ts";
-import type { AwsConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "./aws.ts";
+import type { AwsConfig, Ec2BuildersConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "./aws.ts";
 
 /** The parts of a stack that are on AWS; what is not there is elsewhere, or wrong by itself. */
 export interface AwsParts {
@@ -12,6 +12,7 @@ export interface AwsParts {
   readonly flavor: string | undefined;
   readonly system: System | undefined;
   readonly buildHost: Ec2BuildHostConfig | undefined;
+  readonly builders: Ec2BuildersConfig | undefined;
   readonly cacheHost: Ec2CacheHostConfig | undefined;
   readonly domain: string | undefined;
   /** Where something of the stack is asked for on AWS: the paths of those values. */
@@ -19,7 +20,7 @@ export interface AwsParts {
 }
 
 export function awsFaults(parts: AwsParts): Fault[] {
-  return [...sectionFaults(parts), ...worldFaults(parts), ...ownFaults(parts), ...buildHostFaults(parts), ...cacheHostFaults(parts), ...domainFaults(parts)];
+  return [...sectionFaults(parts), ...worldFaults(parts), ...ownFaults(parts), ...buildHostFaults(parts), ...builderFaults(parts), ...cacheHostFaults(parts), ...domainFaults(parts)];
 }
 
 function sectionFaults({ given, users }: AwsParts): Fault[] {
@@ -71,7 +72,24 @@ function buildHostFaults({ buildHost, system, flavor }: AwsParts): Fault[] {
     ...amiFaults(buildHost.ami, `${where}.ami.name`, system),
     ...volumeFaults(buildHost.volume, `${where}.volume`),
     ...(buildHost.volume.sizeGiB >= least ? [] : [{ code: "AWS_VOLUME_SMALL" as const, where: `${where}.volume.sizeGiB`, problem: `the flavor ${flavor} does not fit`, found: `${buildHost.volume.sizeGiB}`, expected: `at least ${least}` }]),
-    ...spotFaults(buildHost, types),
+    ...spotFaults(buildHost, types, where),
+  ];
+}
+
+function builderFaults({ builders, buildHost }: AwsParts): Fault[] {
+  if (builders === undefined) return [];
+  const { systems, types = [], market } = builders;
+  const where = "comfyui:builders";
+  const without = types.length === 0 ? [] : systems.filter((system) => !types.some((type) => instanceTypes.get(type)?.system === system));
+  return [
+    ...(buildHost === undefined ? [{ code: "AWS_BUILDERS_HOST" as const, where: `${where}.kind`, problem: "machines on EC2 are woken with a build host on EC2, and let in nobody else", found: "another build host", expected: "buildHost.kind: ec2, or builders.kind: ssh" }] : []),
+    ...systems.flatMap((system, at): Fault[] => (systems.indexOf(system) < at ? [{ code: "CONFIG_DUPLICATE", where: `${where}.systems[${at}]`, problem: "this system is listed twice; count says how many machines it has", found: system }] : [])),
+    ...without.map((system): Fault => ({ code: "AWS_TYPE_SYSTEM", where: `${where}.types`, problem: "no instance type is of this system", found: types.join(", "), expected: system })),
+    ...types.flatMap((type, at) => {
+      const system = instanceTypes.get(type)?.system;
+      return system === undefined ? [] : typeFaults(type, `${where}.types[${at}]`, { system, gpu: false });
+    }),
+    ...spotFaults({ market }, types, where),
   ];
 }
 
@@ -107,12 +125,12 @@ function volumeFaults({ sizeGiB, iops, throughput }: Ec2BuildHostConfig["volume"
   return [{ code: "AWS_VOLUME_RATE", where: `${where}.throughput`, problem: "a disk with this rate has no such throughput", found: `${throughput}`, expected: `at most ${iops * 0.25}: 0.25 for each of the ${iops} IOPS` }];
 }
 
-function spotFaults({ market }: Ec2BuildHostConfig, types: readonly string[]): Fault[] {
+function spotFaults({ market }: Pick<Ec2BuildHostConfig, "market">, types: readonly string[], where: string): Fault[] {
   const known = types.filter((type) => instanceTypes.has(type));
   if (market.kind !== "spot" || market.maxUsdPerHour === undefined || known.length === 0) return [];
   const dearest = Math.max(...known.map((type) => instanceType(type).usdPerHour));
   if (market.maxUsdPerHour <= dearest) return [];
-  return [{ code: "AWS_SPOT_PRICE_HIGH", where: "comfyui:buildHost.market.maxUsdPerHour", problem: "on demand costs less", found: `${market.maxUsdPerHour}`, expected: `at most ${dearest}, or no value` }];
+  return [{ code: "AWS_SPOT_PRICE_HIGH", where: `${where}.market.maxUsdPerHour`, problem: "on demand costs less", found: `${market.maxUsdPerHour}`, expected: `at most ${dearest}, or no value` }];
 }
 
 function domainFaults({ aws, cacheHost, domain }: AwsParts): Fault[] {

@@ -4,9 +4,10 @@ import type { Sections } from "./cross-faults.ts";
 import type { AwsParts } from "./aws-faults.ts";
 
 /** Paths of the values that ask for something on AWS; none where nothing does. */
-export function usesOfAws({ buildHost, binaryCache, registry }: Pick<Sections, "buildHost" | "binaryCache" | "registry">): string[] {
+export function usesOfAws({ buildHost, builders, binaryCache, registry }: Pick<Sections, "buildHost" | "builders" | "binaryCache" | "registry">): string[] {
   return [
     ...(buildHost?.kind === "ec2" ? ["buildHost.kind ec2"] : []),
+    ...(builders?.kind === "ec2" ? ["builders.kind ec2"] : []),
     ...(binaryCache?.kind === "nix-serve" && binaryCache.host.kind === "ec2" ? ["binaryCache.host.kind ec2"] : []),
     ...(registry?.kind === "ecr" ? ["registry.kind ecr"] : []),
   ];
@@ -22,6 +23,7 @@ export function awsParts(all: Sections, given: boolean): AwsParts {
     flavor: all.flavor?.kind,
     system: all.systems?.[0],
     buildHost: all.buildHost?.kind === "ec2" ? all.buildHost : undefined,
+    builders: all.builders?.kind === "ec2" ? all.builders : undefined,
     cacheHost: served?.host.kind === "ec2" ? served.host : undefined,
     domain: served?.domain,
     users: usesOfAws(all),

@@ -99,6 +99,16 @@ const volume = (sizeGiB: number) =>
     })
     .prefault({});
 
+const market = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("on-demand") }),
+    z.strictObject({ kind: z.literal("spot"), maxUsdPerHour: z.number().refine((price) => price > 0, { error: "nobody gives an instance for this price", params: { code: "AWS_SPOT_PRICE", expected: "more than 0; or no value, for the price on demand" } }).optional() }),
+  ])
+  .default({ kind: "on-demand" });
+
+const idleMinutes = (minutes: number) =>
+  z.int().default(minutes).refine((minutes) => minutes === 0 || (minutes >= 5 && minutes <= 1440), { error: "it would stop between two commands, or never", params: { code: "AWS_IDLE_MINUTES", expected: "5 to 1440, or 0 for never" } });
+
 /** Builds on an EC2 instance that the stack makes. Re-runs no layer: the instance may be replaced, its store stays. */
 export const ec2BuildHost = z.strictObject({
   kind: z.literal("ec2"),
@@ -108,12 +118,7 @@ export const ec2BuildHost = z.strictObject({
    */
   types: z.array(typeName).min(1).optional(),
   /** `on-demand`: it is there as long as it runs. `spot`: about half the price; AWS may stop it, and the next `up` goes on. Default: on-demand. */
-  market: z
-    .discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("on-demand") }),
-      z.strictObject({ kind: z.literal("spot"), maxUsdPerHour: z.number().refine((price) => price > 0, { error: "nobody gives an instance for this price", params: { code: "AWS_SPOT_PRICE", expected: "more than 0; or no value, for the price on demand" } }).optional() }),
-    ])
-    .default({ kind: "on-demand" }),
+  market,
   /** Whether it has an NVIDIA GPU. No build uses one; only the check of a published image does. Default: false. */
   gpu: z.boolean().default(false),
   /** Default: Debian 13; with `gpu` AWS's Deep Learning base image with NVIDIA's driver, on Ubuntu 24.04. */
@@ -122,7 +127,7 @@ export const ec2BuildHost = z.strictObject({
   /** Disk of the system. Default: 30, with `gpu` 100. */
   rootGiB: z.int().refine((size) => size >= 10 && size <= 1000, { error: "a system does not fit, or is far too large", params: { code: "AWS_ROOT_SIZE", expected: "10 to 1000 GiB" } }).optional(),
   /** It stops itself after so many minutes without a build and without an SSH session; `pulumi up` starts it again. 0: never. Default: 20. */
-  idleMinutes: z.int().default(20).refine((minutes) => minutes === 0 || (minutes >= 5 && minutes <= 1440), { error: "it would stop between two commands, or never", params: { code: "AWS_IDLE_MINUTES", expected: "5 to 1440, or 0 for never" } }),
+  idleMinutes: idleMinutes(20),
   minFreeGiB: z.number().min(0).max(100_000).default(10),
   maxFreeGiB: z.number().min(0).max(100_000).default(30),
 });
@@ -137,6 +142,22 @@ export const ec2CacheHost = z.strictObject({
   volume: volume(100),
   /** Hosted zone in Route 53 that gets a record for `domain`. Default: none; the record is made elsewhere. */
   hostedZone: checked("AWS_HOSTED_ZONE", "a domain, without a dot at its end", (name) => /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/.test(name), "this is no hosted zone's name").optional(),
+});
+
+/** Further machines that Nix on the build host hands derivations to, made by the stack; also of another architecture. */
+export const ec2Builders = z.strictObject({
+  kind: z.literal("ec2"),
+  /** What they build for: so many machines for each. A cross-built image needs none, a native one of another architecture does. */
+  systems: z.array(z.enum(["x86_64-linux", "aarch64-linux"])).min(1).max(2),
+  /** Machines for each system. Default: 1. Cost: as a build host's, while they run. */
+  count: z.int().default(1).refine((count) => count >= 1 && count <= 20, { error: "so many machines are not made", params: { code: "AWS_BUILDERS_COUNT", expected: "1 to 20" } }),
+  /** Ranked, of any of the systems. Default: those of a build host. */
+  types: z.array(typeName).min(1).optional(),
+  market,
+  /** Disk of the system, with its Nix store, which is thrown away with the machine. Default: 150. */
+  rootGiB: z.int().default(150).refine((size) => size >= 30 && size <= 1000, { error: "a store does not fit, or is far too large", params: { code: "AWS_BUILDERS_DISK", expected: "30 to 1000 GiB" } }),
+  /** They stop themselves after so many minutes without a build; the build host's next command starts them again. 0: never. Default: 60. */
+  idleMinutes: idleMinutes(60),
 });
 
 const principal = checked("AWS_PRINCIPAL", "an account's 12 digits, or the ARN of a role or user", (text) => /^\d{12}$|^arn:aws(-cn|-us-gov)?:iam::\d{12}:(root|(role|user)\/[\w+=,.@/-]+)$/.test(text), "this names nobody who may pull");
@@ -155,4 +176,5 @@ export const ecrRegistry = z.strictObject({
 export type AwsConfig = NonNullable<z.output<typeof aws>>;
 export type Ec2BuildHostConfig = z.output<typeof ec2BuildHost>;
 export type Ec2CacheHostConfig = z.output<typeof ec2CacheHost>;
+export type Ec2BuildersConfig = z.output<typeof ec2Builders>;
 export type EcrConfig = z.output<typeof ecrRegistry>;

@@ -50,8 +50,8 @@ function machineFaults({ buildHost, binaryCache, builders }: Sections): Fault[] 
 }
 
 function builderFaults({ buildHost, builders }: Sections): Fault[] {
-  if (builders?.kind !== "ssh" || buildHost?.kind !== "local") return [];
-  return [{ code: "CONFIG_BUILDERS_LOCAL", where: "comfyui:builders.kind", problem: "the machine that runs pulumi hands nothing to builders: its Nix is not set up by this program", found: "ssh, with buildHost.kind local", expected: "a build host of its own" }];
+  if (builders === undefined || builders.kind === "none" || buildHost?.kind !== "local") return [];
+  return [{ code: "CONFIG_BUILDERS_LOCAL", where: "comfyui:builders.kind", problem: "the machine that runs pulumi hands nothing to builders: its Nix is not set up by this program", found: `${builders.kind}, with buildHost.kind local`, expected: "a build host of its own" }];
 }
 
 /** The key of a folder is made there, and the Nix of a host that was set up takes only keys that stand in its settings. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ec2BuildHost } from "./aws.ts";
+import { ec2Builders, ec2BuildHost } from "./aws.ts";
 import { absolutePath, featureName, hostKey, hostName, privateKey, userName } from "./checked.ts";
 
 const port = z.int().min(1).max(65535).default(22);
@@ -69,8 +69,8 @@ const builder = z.strictObject({
 
 /**
  * Further machines to which Nix on the build host hands derivations. `ssh`: machines that are there, Debian 13 or Ubuntu 24.04.
- * Default: none. Re-runs no layer.
+ * `ec2`: machines that the stack makes. Default: none. Re-runs no layer.
  */
 export const builders = z
-  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("none") }), z.strictObject({ kind: z.literal("ssh"), hosts: z.array(builder).min(1) })])
+  .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("none") }), z.strictObject({ kind: z.literal("ssh"), hosts: z.array(builder).min(1) }), ec2Builders])
   .default({ kind: "none" });

@@ -95,6 +95,7 @@ export async function readStackConfig(root: string, stack: string): Promise<Stac
 /** Of a stack whose machines are all there: the address of one that the stack makes is not in its configuration. */
 function machinesOf({ buildHost, binaryCache, builders, substituters }: StackConfig): MachinesConfig {
   if (buildHost.kind === "ec2") throw noMachine("comfyui:buildHost.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
+  if (builders.kind === "ec2") throw noMachine("comfyui:builders.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
   if (binaryCache.kind !== "nix-serve") return { buildHost, binaryCache, builders, substituters };
   const { host } = binaryCache;
   if (host.kind === "ec2") throw noMachine("comfyui:binaryCache.host.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { instanceSettings } from "../../infra/aws/instance-settings.ts";
+import { cloudConfig } from "../../infra/aws/user-data.ts";
 import type { BootstrapSettings } from "../../infra/bootstrap.ts";
 import { textFor } from "../../infra/bootstrap-text.ts";
 import { HostMachine } from "../support/host-machine.ts";
@@ -55,6 +56,18 @@ test("a build host on EC2", async (t) => {
     assert.equal((await machine.bash(WATCH)).stdout, "", "a build");
     await machine.bash("pkill -u comfyui nix-build; for _ in $(seq 100); do pgrep -G nixbld >/dev/null || exit 0; sleep 0.2; done; exit 1");
     assert.equal((await machine.bash(WATCH)).stdout, "systemctl poweroff\n");
+  });
+
+  await t.test("cloud-init takes what a new instance is told", async () => {
+    await machine.bash("DEBIAN_FRONTEND=noninteractive apt-get -y -qq install --no-install-recommends cloud-init");
+    const check = (text: string) => machine.run(["sh", "-c", "cat >/tmp/user-data && cloud-init schema --config-file /tmp/user-data"], { input: text, allowFailure: true });
+    const config = cloudConfig({ region: "us-east-1", secret: "comfyui/team/build-host", authorizedKeys: [network.adminKey.public] });
+    const { code, stdout, stderr } = await check(config);
+    assert.equal(code, 0, stdout + stderr);
+    // The check finds what is wrong.
+    assert.notEqual((await check(config.replace('"runcmd":[[', '"runcmd":5,"x":[['))).code, 0);
+    const script = (JSON.parse(config.replace("#cloud-config\n", "")) as { write_files: [{ content: string }] }).write_files[0].content;
+    await machine.run(["bash", "-n", "-"], { input: script });
   });
 
   await t.test("a new system with the same disk goes on with the stacks' folders", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseConfig } from "../../infra/config.ts";
-import { type Sections, stackConfig, stackFile } from "../support/aws-stacks.ts";
+import { LOGIN_KEY, type Sections, stackConfig, stackFile } from "../support/aws-stacks.ts";
 import { assertFault, faultsOf, type FaultRow } from "./faults.ts";
 
 const parse = (input: Sections) => parseConfig({ ...input }, { flavors: ["sample", "pypi", "cu130"], isSecret: () => true });
@@ -71,6 +71,12 @@ const rows: FaultRow<Sections>[] = [
   { code: "AWS_SPOT_PRICE", input: build({ market: { kind: "spot", maxUsdPerHour: 0 } }), where: "comfyui:buildHost.market.maxUsdPerHour", says: ["more than 0"] },
   { code: "AWS_SPOT_PRICE_HIGH", input: build({ market: { kind: "spot", maxUsdPerHour: 5 } }), where: "comfyui:buildHost.market.maxUsdPerHour", says: ["on demand costs less", "at most 0.8064"] },
   { code: "AWS_IDLE_MINUTES", input: build({ idleMinutes: 1 }), where: "comfyui:buildHost.idleMinutes", says: ["5 to 1440"] },
+  { code: "AWS_BUILDERS_HOST", input: team({ buildHost: { kind: "ssh", host: "build.example", hostKey: LOGIN_KEY }, builders: { kind: "ec2", systems: ["x86_64-linux"] } }), where: "comfyui:builders.kind", says: ["buildHost.kind: ec2"] },
+  { code: "AWS_BUILDERS_COUNT", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux"], count: 50 } }), where: "comfyui:builders.count", says: ["1 to 20"] },
+  { code: "AWS_BUILDERS_DISK", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux"], rootGiB: 8 } }), where: "comfyui:builders.rootGiB", says: ["30 to 1000"] },
+  { code: "AWS_TYPE_SYSTEM", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux", "aarch64-linux"], types: ["c7i.4xlarge"] } }), where: "comfyui:builders.types", says: ["expected: aarch64-linux"] },
+  { code: "CONFIG_DUPLICATE", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux", "x86_64-linux"] } }), where: "comfyui:builders.systems[1]", says: ["count says"] },
+  { code: "AWS_SPOT_PRICE_HIGH", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux"], types: ["c7i.4xlarge"], market: { kind: "spot", maxUsdPerHour: 3 } } }), where: "comfyui:builders.market.maxUsdPerHour", says: ["at most 0.714"] },
   { code: "AWS_HOSTED_ZONE", input: team({ aws: { openToWorld: true }, binaryCache: { domain: "cache.example.org", host: { hostedZone: "example.org." } } }), where: "comfyui:binaryCache.host.hostedZone", says: ["without a dot"] },
   { code: "AWS_DOMAIN_ZONE", input: team({ aws: { openToWorld: true }, binaryCache: { domain: "cache.example.com", host: { hostedZone: "example.org" } } }), where: "comfyui:binaryCache.domain", says: ["ends with .example.org"] },
   { code: "AWS_CERTIFICATE_PORT", input: team({ binaryCache: { domain: "cache.example.org" } }), where: "comfyui:binaryCache.domain", says: ["port 80", "openToWorld"] },

@@ -216,6 +216,18 @@ test("destroy: delete makes the disks and the images deletable, after an up", as
   assert.equal(resource(program, "comfyui-registry-repository").inputs["forceDelete"], true);
 });
 
+test("builders on EC2: one for each system, let in from the build host, with nothing that lasts", async () => {
+  const program = await awsProgram("team", { builders: { kind: "ec2", systems: ["x86_64-linux", "aarch64-linux"], count: 1, market: { kind: "spot" } } });
+  const types = [1, 2].map((number) => resource(program, `comfyui-builder-ec2-${number}-instance`).inputs["instanceType"]);
+  assert.deepEqual(types, ["c7i.4xlarge", "c8g.4xlarge"]);
+  assert.deepEqual(program.resources.filter(({ name, type }) => name.startsWith("comfyui-builder") && type === VOLUME), []);
+  const open = ofType(program, INGRESS).filter(({ parent }) => parent?.startsWith("comfyui-builder-ec2-2")).map(({ inputs }) => `${inputs["fromPort"]} ${inputs["cidrIpv4"] ?? "the build host"}`);
+  assert.deepEqual(open.sort(), ["22 203.0.113.7/32", "22 the build host"]);
+  for (const name of ["comfyui-builder-1-bootstrap", "comfyui-builder-2-instance"]) assert.match(resource(program, name).replaceWith.join(), /^comfyui-builder-ec2-[12]-instance$/);
+  const { secret } = resource(program, "comfyui-build-host-bootstrap").inputs["stdin"] as { secret: string };
+  assert.match(secret, /"maxJobs":2,.*"systems":\["x86_64-linux"\].*"systems":\["aarch64-linux"\]/);
+});
+
 test("a VPC that is given is used, and none is made", async () => {
   const network = { kind: "existing", vpcId: "vpc-01234567", cidr: "10.20.0.0/16", subnets: [{ id: "subnet-01234567", zone: "c" }] };
   const program = await awsProgram("team", { aws: { network } });

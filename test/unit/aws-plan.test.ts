@@ -21,11 +21,12 @@ const project = (path: string) => readFileSync(new URL(`../../${path}`, import.m
 
 function estimateOf(sections: Sections) {
   const config = parseConfig({ ...sections }, { isSecret: () => true }) as StackConfig & { aws: NonNullable<StackConfig["aws"]> };
-  const { aws, buildHost, binaryCache } = config;
+  const { aws, buildHost, builders, binaryCache } = config;
   return estimate({
     aws,
     system: "x86_64-linux",
     buildHost: buildHost.kind === "ec2" ? buildHost : undefined,
+    builders: builders.kind === "ec2" ? builders : undefined,
     cacheHost: binaryCache.kind === "nix-serve" && binaryCache.host.kind === "ec2" ? binaryCache.host : undefined,
     keep: { cache: true },
   });
@@ -42,6 +43,13 @@ test("the team's estimate adds up, by hand", () => {
   assert.deepEqual([of("cache host, disk for /nix").perMonth, of("cache host, disk of the system").perMonth], [8, 0.8]);
   // 16 + 2.4 + 4.05 + 8 + 0.8 + 4.05 + 0.0168 x 730
   assert.deepEqual([leastPerMonth, perBuildHour, mostPerMonth], [47.564, 0.357, 308.174]);
+});
+
+test("builders cost what as many build hosts do, without a disk that lasts", () => {
+  const { costs, perBuildHour } = estimateOf(stackConfig("team", { builders: { kind: "ec2", systems: ["x86_64-linux"], count: 3 } }));
+  const builders = costs.filter(({ what }) => what.startsWith("3 x builder"));
+  assert.deepEqual(builders.map(({ perHour, perMonth, kept }) => [perHour, perMonth, kept]), [[2.142, 0, false], [0, 36, false], [0, 12.15, false]]);
+  assert.equal(perBuildHour, 2.499);
 });
 
 test("faster disks and alarms cost what the table says", () => {
