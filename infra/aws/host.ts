@@ -55,35 +55,41 @@ export class Ec2Host extends pulumi.ComponentResource {
     const key = new HostKey(`${name}-key`, { secretName: secretName(place, role) }, parent);
     const { chosen } = new Choice(`${name}-choice`, { place, role, market: args.market.kind, types: args.types, subnets: network.subnets, image: imageReference(args.ami) }, parent);
     this.groupId = new Firewall(`${name}-firewall`, { vpcId: network.vpcId, openings: args.openings }, parent).groupId;
-    this.instance = this.#makeInstance(name, args, { chosen, key });
+    const volume = args.volume && this.#makeVolume(name, args, args.volume, chosen.zone);
+    // By the disk's zone, which a preview knows also when the type is chosen anew.
+    const subnetId = volume === undefined ? chosen.subnetId : subnetIn(network, volume.availabilityZone);
+    this.instance = this.#makeInstance(name, args, { type: chosen.type, subnetId, key });
     const eip = new aws.ec2.Eip(`${name}-address`, { domain: "vpc", tags: roleTags(place, role) }, parent);
     const addressed = new aws.ec2.EipAssociation(`${name}-addressed`, { instanceId: this.instance.id, allocationId: eip.id }, parent);
-    const disk = args.volume && this.#makeVolume(name, args, args.volume, chosen.zone);
+    const attached = volume && this.#attach(name, volume);
     this.address = eip.publicIp;
     this.dnsName = eip.publicDns;
     this.hostKey = key.publicKey;
     // The kernel's own names (/dev/nvme1n1) change places.
-    this.device = disk && pulumi.interpolate`/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${disk.volume.id.apply((id) => id.replace("-", ""))}`;
-    this.ready = [this.instance, addressed, ...(disk ? [disk.attached] : [])];
+    this.device = volume && pulumi.interpolate`/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${volume.id.apply((id) => id.replace("-", ""))}`;
+    this.ready = [this.instance, addressed, ...(attached ? [attached] : [])];
     this.registerOutputs({});
   }
 
-  #makeVolume(name: string, { place, role, keepVolume }: Ec2HostArgs, { sizeGiB, iops, throughput }: Ec2BuildHostConfig["volume"], zone: pulumi.Input<string>) {
-    const volume = new aws.ebs.Volume(
+  #makeVolume(name: string, { place, role, keepVolume }: Ec2HostArgs, { sizeGiB, iops, throughput }: Ec2BuildHostConfig["volume"], zone: pulumi.Input<string>): aws.ebs.Volume {
+    return new aws.ebs.Volume(
       `${name}-nix`,
       { availabilityZone: zone, type: "gp3", size: sizeGiB, iops, throughput, encrypted: true, finalSnapshot: false, tags: { ...roleTags(place, role), "comfyui:disk": "nix", "comfyui:snapshots": place.stack } },
-      { parent: this, protect: keepVolume },
+      // A disk stays in its zone; where the type is chosen anew, a preview cannot know that, and would replace it.
+      { parent: this, protect: keepVolume, ignoreChanges: ["availabilityZone"] },
     );
-    const attached = new aws.ec2.VolumeAttachment(
+  }
+
+  #attach(name: string, volume: aws.ebs.Volume): aws.ec2.VolumeAttachment {
+    return new aws.ec2.VolumeAttachment(
       `${name}-attached`,
       { instanceId: this.instance.id, volumeId: volume.id, deviceName: "/dev/sdf", stopInstanceBeforeDetaching: true },
       // A disk is attached to one instance at a time.
       { parent: this, deleteBeforeReplace: true },
     );
-    return { volume, attached };
   }
 
-  #makeInstance(name: string, args: Ec2HostArgs, { chosen, key }: Chosen): aws.ec2.Instance {
+  #makeInstance(name: string, args: Ec2HostArgs, { type, subnetId, key }: Where): aws.ec2.Instance {
     const { place, role, config, repository, market, ami } = args;
     const parent = { parent: this };
     const { profile } = new HostRole(`${name}-role`, { place, role, repository, metrics: config.alarms !== undefined, sessions: ami.user === "ubuntu", permissionsBoundary: config.permissionsBoundary }, parent);
@@ -93,8 +99,8 @@ export class Ec2Host extends pulumi.ComponentResource {
       `${name}-instance`,
       {
         ami: imageId(ami, parent),
-        instanceType: chosen.type,
-        subnetId: chosen.subnetId,
+        instanceType: type,
+        subnetId,
         vpcSecurityGroupIds: [this.groupId],
         iamInstanceProfile: profile,
         metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
@@ -109,6 +115,8 @@ export class Ec2Host extends pulumi.ComponentResource {
         dependsOn: [key.ready],
         // cloud-init reads user data once, so a change of it would stop the host for nothing; a parameter's AMI moves by itself.
         ignoreChanges: ["userDataBase64", ...(ami.kind === "parameter" ? ["ami"] : [])],
+        // The provider takes no notice when an instance leaves the spot market.
+        replacementTrigger: market.kind,
         // A spot request is for one type.
         replaceOnChanges: market.kind === "spot" ? ["instanceType"] : [],
       },
@@ -116,9 +124,18 @@ export class Ec2Host extends pulumi.ComponentResource {
   }
 }
 
-interface Chosen {
-  readonly chosen: Choice["chosen"];
+interface Where {
+  readonly type: pulumi.Input<string>;
+  readonly subnetId: pulumi.Input<string>;
   readonly key: HostKey;
+}
+
+function subnetIn({ subnets }: Network, zone: pulumi.Output<string>): pulumi.Output<string> {
+  return zone.apply((name): pulumi.Output<string> => {
+    const found = subnets.find(({ zone }) => zone === name);
+    if (found === undefined) throw new Error(`the disk lies in ${name}, which is no longer in comfyui:aws.network`);
+    return pulumi.output(found.id);
+  });
 }
 
 /** A persistent request with `stop`: the host comes back with its disks. Other spot instances are ended for ever. */

@@ -23,11 +23,13 @@ function layerAnswer(layer: string): string {
 export interface AwsAnswersOptions {
   /** Of every parameter. */
   readonly ami?: string;
+  /** Zone of the disks that are there already. */
+  readonly diskZone?: string;
   /** Which of the candidates there is capacity for. */
   readonly choose?: (candidates: readonly { readonly type: string; readonly zone: string; readonly subnetId: string }[]) => unknown;
 }
 
-export function awsAnswers({ ami = "ami-0123456789abcdef0", choose = ([first]) => first }: AwsAnswersOptions = {}): Answers {
+export function awsAnswers({ ami = "ami-0123456789abcdef0", choose = ([first]) => first, diskZone }: AwsAnswersOptions = {}): Answers {
   const local = ({ name, inputs }: { readonly name: string; readonly inputs: Readonly<Record<string, unknown>> }) => {
     if (name.endsWith("-key-pair")) return { state: { stdout: JSON.stringify(HOST_KEY) } };
     if (name.endsWith("-capacity")) return { state: { stdout: JSON.stringify(choose(JSON.parse(inputs["stdin"] as string).candidates)) } };
@@ -56,7 +58,7 @@ export function awsAnswers({ ami = "ami-0123456789abcdef0", choose = ([first]) =
       "aws:iam/instanceProfile:InstanceProfile": arn,
       "aws:secretsmanager/secret:Secret": arn,
       "aws:secretsmanager/secretVersion:SecretVersion": plain,
-      "aws:ebs/volume:Volume": made("vol"),
+      "aws:ebs/volume:Volume": ({ name }) => ({ id: idOf("vol", name), ...(diskZone !== undefined && { state: { availabilityZone: diskZone } }) }),
       "aws:ec2/instance:Instance": made("i"),
       "aws:ec2/eip:Eip": ({ name }) => ({ id: idOf("eipalloc", name), state: { publicIp: "198.51.100.20", publicDns: "ec2-198-51-100-20.compute-1.amazonaws.com" } }),
       "aws:ec2/eipAssociation:EipAssociation": plain,

@@ -204,6 +204,14 @@ test("the type and zone for which there is capacity are the instance's, and its 
   assert.match(inputs["subnetId"] as string, /^subnet-/);
 });
 
+test("a disk stays in its zone, and the instance with it, whatever is chosen", async () => {
+  const { resources } = await awsProgram("team", {}, { diskZone: "us-east-1b" });
+  const { inputs } = resource({ resources, calls: [] }, "comfyui-build-host-ec2-instance");
+  const { inputs: others } = resource(programs.team, "comfyui-build-host-ec2-instance");
+  assert.notEqual(inputs["subnetId"], others["subnetId"]);
+  for (const volume of resources.filter(({ type }) => type === VOLUME)) assert.deepEqual(volume.ignoreChanges, ["availabilityZone"]);
+});
+
 test("the host key is pinned for every way to a host", () => {
   const connections = programs.team.resources.filter(({ type }) => type.startsWith("command:remote:")).map(({ inputs }) => inputs["connection"] as { secret: { hostKey: string; host: string } });
   assert.ok(connections.length > 10);
