@@ -25,6 +25,8 @@ export interface Estimate {
   readonly leastPerMonth: number;
   /** For an hour of building. */
   readonly perBuildHour: number;
+  /** What grows with use, a GiB and month. */
+  readonly perGiBMonth: { readonly images?: number; readonly snapshots?: number };
 }
 
 export interface EstimateArgs {
@@ -33,10 +35,12 @@ export interface EstimateArgs {
   readonly buildHost?: Ec2BuildHostConfig | undefined;
   readonly builders?: Ec2BuildersConfig | undefined;
   readonly cacheHost?: Ec2CacheHostConfig | undefined;
+  /** Whether the images are in a repository of the stack's. */
+  readonly images: boolean;
   readonly keep: { readonly cache: boolean };
 }
 
-export function estimate({ aws, system, buildHost, builders, cacheHost, keep }: EstimateArgs): Estimate {
+export function estimate({ aws, system, buildHost, builders, cacheHost, images, keep }: EstimateArgs): Estimate {
   const build = [...(buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache)), ...(builders === undefined ? [] : builderCosts(builders))];
   const cache = cacheHost === undefined ? [] : cacheHostCosts(cacheHost, keep.cache);
   const hosts = Number(buildHost !== undefined) + Number(cacheHost !== undefined);
@@ -44,7 +48,7 @@ export function estimate({ aws, system, buildHost, builders, cacheHost, keep }: 
   const costs = [...build, ...cache, ...alarms];
   const always = sum(costs.map(({ perMonth }) => perMonth)) + sum(cache.map(({ perHour }) => perHour)) * HOURS_PER_MONTH;
   const perBuildHour = sum(build.map(({ perHour }) => perHour));
-  return { asOf: prices.asOf, region: prices.region, costs, leastPerMonth: cents(always), mostPerMonth: cents(always + perBuildHour * HOURS_PER_MONTH), perBuildHour: cents(perBuildHour) };
+  return { asOf: prices.asOf, region: prices.region, costs, leastPerMonth: cents(always), mostPerMonth: cents(always + perBuildHour * HOURS_PER_MONTH), perBuildHour: cents(perBuildHour), perGiBMonth: { ...(images && { images: prices.registryGiBMonth }), ...(aws.snapshots && { snapshots: prices.snapshotGiBMonth }) } };
 }
 
 /** The first of the ranked types. */

@@ -63,7 +63,7 @@ export async function openAws(name: string, { config, stack }: { readonly config
     ...(build && { buildHost: { ...build.machine, wake: wakeAll(build, builders) }, builders: builders.map(({ machine }) => machine) }),
     ...(cache && { cacheHost: cache.machine }),
     registry,
-    estimate: estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, keep: { cache: config.destroy.cache === "keep" } }),
+    estimate: estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, images: config.registry.kind === "ecr", keep: { cache: config.destroy.cache === "keep" } }),
   };
 }
 

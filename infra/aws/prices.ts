@@ -13,8 +13,6 @@ export const prices = {
   volumeThroughputMonth: 0.04,
   /** Changed blocks only. */
   snapshotGiBMonth: 0.05,
-  /** S3 Standard. */
-  bucketGiBMonth: 0.023,
   /** ECR, of the compressed blobs; a blob that images share counts once. */
   registryGiBMonth: 0.1,
   /** A public IPv4 address, in use or not. */
@@ -23,7 +21,6 @@ export const prices = {
   alarmMonth: 0.1,
   /** A metric of our own. */
   metricMonth: 0.3,
-  zoneMonth: 0.5,
 } as const;
 
 /** As AWS counts a month. */

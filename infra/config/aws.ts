@@ -5,7 +5,11 @@ import { networkOf, parseCidr } from "../aws/cidr.ts";
 import { familyOf, instanceTypes, OLD_GPU_FAMILIES } from "../aws/instance-types.ts";
 import { checked, privateKey } from "./checked.ts";
 
-const accountId = checked("AWS_ACCOUNT", "the account's 12 digits, in quotes", (id) => /^\d{12}$/.test(id), "this is no AWS account");
+/** A number is what YAML and `pulumi config set` make of it. One that begins with 0 would have lost a digit. */
+const accountId = z.preprocess(
+  (id) => (typeof id === "number" && /^\d{12}$/.test(`${id}`) ? `${id}` : id),
+  checked("AWS_ACCOUNT", "the account's 12 digits, in quotes", (id) => /^\d{12}$/.test(id), "this is no AWS account"),
+);
 const region = checked("AWS_REGION", "a region's code, such as eu-central-1", (code) => /^[a-z]{2}(-[a-z]+){1,3}-\d$/.test(code), "this is no AWS region");
 const zoneLetter = checked("AWS_ZONE", "the letter behind the region, such as a", (letter) => /^[a-z]$/.test(letter), "this is no availability zone's letter");
 

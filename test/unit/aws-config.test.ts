@@ -20,6 +20,11 @@ for (const stack of ["team", "prod"] as const) {
   });
 }
 
+test("an account is taken as pulumi config set writes it, unless a digit is missing", () => {
+  assert.equal(parse(aws({ accountId: 123456789012 })).aws?.accountId, "123456789012");
+  assertFault({ code: "CONFIG_TYPE", input: aws({ accountId: 12345678901 }), where: "comfyui:aws.accountId", says: ["expected: string"] }, parse);
+});
+
 test("a host on EC2 needs nothing but its kind", () => {
   const { buildHost } = parse(team({ flavor: { kind: "sample" }, buildHost: { kind: "ec2", market: undefined, volume: undefined, idleMinutes: undefined } }));
   const volume = { sizeGiB: 200, iops: 3000, throughput: 125 };

@@ -21,13 +21,14 @@ const project = (path: string) => readFileSync(new URL(`../../${path}`, import.m
 
 function estimateOf(sections: Sections) {
   const config = parseConfig({ ...sections }, { isSecret: () => true }) as StackConfig & { aws: NonNullable<StackConfig["aws"]> };
-  const { aws, buildHost, builders, binaryCache } = config;
+  const { aws, buildHost, builders, binaryCache, registry } = config;
   return estimate({
     aws,
     system: "x86_64-linux",
     buildHost: buildHost.kind === "ec2" ? buildHost : undefined,
     builders: builders.kind === "ec2" ? builders : undefined,
     cacheHost: binaryCache.kind === "nix-serve" && binaryCache.host.kind === "ec2" ? binaryCache.host : undefined,
+    images: registry.kind === "ecr",
     keep: { cache: true },
   });
 }
@@ -43,6 +44,12 @@ test("the team's estimate adds up, by hand", () => {
   assert.deepEqual([of("cache host, disk for /nix").perMonth, of("cache host, disk of the system").perMonth], [8, 0.8]);
   // 16 + 2.4 + 4.05 + 8 + 0.8 + 4.05 + 0.0168 x 730
   assert.deepEqual([leastPerMonth, perBuildHour, mostPerMonth], [47.564, 0.357, 308.174]);
+});
+
+test("what grows with use is told by the GiB", () => {
+  assert.deepEqual(estimateOf(stackConfig("team")).perGiBMonth, { images: 0.1 });
+  assert.deepEqual(estimateOf(stackConfig("team", { registry: { kind: "oci-directory", path: ".local/images" } })).perGiBMonth, {});
+  assert.deepEqual(estimateOf(stackConfig("prod")).perGiBMonth, { images: 0.1, snapshots: 0.05 });
 });
 
 test("builders cost what as many build hosts do, without a disk that lasts", () => {
