@@ -3,6 +3,8 @@
 #   nix-store --serve --write   takes store paths, of which Nix refuses those that no trusted key signed
 #   pin NAME PATH...            keeps the paths from the garbage collector until NAME is pinned to others
 set -euo pipefail
+# The group may take roots away: those who look after the cache.
+umask 002
 . "$(dirname -- "${BASH_SOURCE[0]}")/messages.sh"
 
 readonly ROOTS=/nix/var/nix/gcroots/comfyui

@@ -88,7 +88,7 @@ test("a bare host becomes a build host, whose user may build and is nobody speci
   await changesNothing(machine, settings, first);
   await machine.bash("systemd-analyze verify --man=no nix-daemon.service nix-daemon.socket && sshd -t");
   const sshd = (await machine.bash("sshd -T -C user=comfyui,host=x,addr=10.0.0.1")).stdout;
-  for (const line of ["passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin without-password", "authorizedkeysfile /etc/ssh/comfyui/%u"]) {
+  for (const line of ["passwordauthentication no", "kbdinteractiveauthentication no", "authorizedkeysfile /etc/ssh/comfyui/%u"]) {
     assert.ok(sshd.includes(`${line}\n`), `${line} in:\n${sshd}`);
   }
   assert.deepEqual(await machine.startUnits(), ["nix-daemon.service"]);
@@ -156,13 +156,14 @@ test("what stands in a bootstrap's way is named, and what was there stays", asyn
   await fails("BOOTSTRAP_STORE_EXISTS", { ...BUILD, volume: disk }, "mkdir -p /nix/store/x");
   await fails("BOOTSTRAP_NO_KEYS", { ...BUILD, authorizedKeys: [] }, "rm -r /nix; mv /root/.ssh/authorized_keys /root");
   await fails("BOOTSTRAP_SSHD", BUILD, "echo 'NoSuchSetting yes' >>/etc/ssh/sshd_config; test ! -e /etc/ssh/sshd_config.d/10-comfyui.conf", /NoSuchSetting/);
-  await fails("BOOTSTRAP_UNIT", BUILD, "sed -i /NoSuch/d /etc/ssh/sshd_config; install -d /etc/systemd/system/nix-daemon.service.d; printf '[Service]\\nExecStart=\\n' >/etc/systemd/system/nix-daemon.service.d/zz.conf");
+  await fails("BOOTSTRAP_UNIT", BUILD, "sed -i 's/NoSuch.*/PermitRootLogin no/' /etc/ssh/sshd_config; install -d /etc/systemd/system/nix-daemon.service.d; printf '[Service]\\nExecStart=\\n' >/etc/systemd/system/nix-daemon.service.d/zz.conf");
   await fails("BOOTSTRAP_ROLE", CACHE, "rm /etc/systemd/system/nix-daemon.service.d/zz.conf", /found: +build\n +expected: cache/);
   await fails("BOOTSTRAP_SYSTEMS", { ...BUILDER, systems: ["aarch64-linux"] }, "rm /etc/comfyui-role", /found: +x86_64-linux\n +expected: aarch64-linux/);
   await fails("BOOTSTRAP_SERVER", { ...CACHE, serverPath: "/nowhere/nix-serve" }, "rm /etc/comfyui-role", /found: +\/nowhere\/nix-serve/);
   await fails("BOOTSTRAP_CADDY", { ...CACHE, pushKeys: [], port: 99999 }, "cp /etc/caddy/Caddyfile /root");
   await machine.bash("cmp /etc/caddy/Caddyfile /root/Caddyfile");
   await fails("BOOTSTRAP_NIX_OLD", CACHE, "printf '#!/bin/sh\\necho nix 2.8.0\\n' >/usr/local/bin/nix; chmod +x /usr/local/bin/nix", /found: +nix 2.8.0/);
+  assert.match((await machine.bash("sshd -T")).stdout, /^permitrootlogin no$/m, "a host that is stricter stays so");
 });
 
 /** Three derivations that each take some seconds, and one that needs them all. */

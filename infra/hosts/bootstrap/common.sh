@@ -76,8 +76,8 @@ service() {
     return
   fi
   systemctl daemon-reload
-  systemctl enable --quiet --now "$name"
-  started=$(date -d "$(systemctl show --value --property ActiveEnterTimestamp "$name")" +%s)
+  systemctl enable --quiet --now "$name" || fail BOOTSTRAP_UNIT "$name does not start" "look at 'journalctl -u $name'"
+  started=$(date -d "$(TZ=UTC LC_ALL=C systemctl show --value --property ActiveEnterTimestamp "$name")" +%s)
   for file in "$@"; do
     [ "$(stat -c %Y "$file")" -lt "$started" ] || { systemctl restart "$name" && return; }
   done
@@ -107,13 +107,13 @@ admin_keys() {
   [ ! -e "$home/.ssh/authorized_keys" ] || cat "$home/.ssh/authorized_keys"
 }
 
-# sshd_settings MATCH: no passwords for anyone, our accounts by root's key files; checked before sshd reads it.
+# sshd_settings MATCH: no passwords for anyone, our accounts by root's key files; checked before sshd reads it. Only what makes
+# it stricter: these lines come before the host's own, and of two the first counts.
 sshd_settings() {
   local settings="# Written by the bootstrap of comfyui.
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitEmptyPasswords no
-PermitRootLogin prohibit-password
 X11Forwarding no
 $1
 Match all" check
