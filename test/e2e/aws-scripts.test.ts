@@ -337,6 +337,27 @@ describe("first-boot.sh", () => {
     assert.ok(!aws.calls().join("\n").includes("OPENSSH"));
   });
 
+  /** An image without the CLI, whose packages can be had from the n-th time on. */
+  function bare(after: number): { folder: string; result: Promise<Result> } {
+    const folder = join(aws.folder, `bare-${after}`);
+    mkdirSync(folder);
+    const install = `echo "$*" >>${folder}/apt; case "$*" in *update*) [ "$(grep -c update ${folder}/apt)" -ge ${after} ] ;; *) ln -s ${aws.folder}/bin/aws ${folder}/aws ;; esac`;
+    const path = `${folder}:${standIns({ systemctl: `echo "systemctl $*" >>${folder}/done; [ "$1" != is-enabled ]`, sleep: "exit 0", "apt-get": install })}`;
+    const tools = ["bash", "python3", "ssh-keygen", "tail", "chmod", "mv", "uname", "env", "grep", "ln"].map((tool) => `ln -sf "$(type -P ${tool})" ${folder}/${tool}`).join("\n");
+    const result = run("bash", ["-c", tools]).then(() => aws.script("aws/first-boot", ["us-east-1", "comfyui/team/build-host"], { env: { PATH: path, COMFYUI_SSH_DIR: folder, COMFYUI_TRIES: "4" } }));
+    return { folder, result };
+  }
+
+  test("AWS_CLI_MISSING: the CLI is installed as soon as the host has its address, and missed where it never can be", async () => {
+    const later = bare(3);
+    assert.equal((await later.result).code, 0, (await later.result).stderr);
+    assert.equal(readFileSync(join(later.folder, "apt"), "utf8").match(/ update\n/g)?.length, 3);
+    assert.match(readFileSync(join(later.folder, "done"), "utf8"), /start ssh\.service\n$/);
+    const never = bare(9);
+    await failsWith(never.result, "AWS_CLI_MISSING", "Deep Learning image");
+    assert.throws(() => readFileSync(join(never.folder, "done")));
+  });
+
   test("AWS_HOST_KEY: a secret that is not there, or that holds no key, leaves the SSH server off", async () => {
     const absent = boot("comfyui/none/build-host");
     await failsWith(absent.result, "AWS_HOST_KEY", "comfyui/none/build-host", "ResourceNotFoundException");

@@ -12,11 +12,18 @@ fail() {
 }
 
 # Debian has it as a package; AWS's own images have it already.
-if ! command -v aws >/dev/null; then
-  apt-get -y -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 update >&2
-  DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends awscli >&2 ||
-    fail AWS_CLI_MISSING "this image has no AWS CLI, and none can be installed" "$(uname -v)" "use Debian 13 or AWS's Deep Learning image (buildHost.ami)"
-fi
+install_cli() {
+  apt-get -y -qq -o DPkg::Lock::Timeout=300 -o APT::Update::Error-Mode=any update >&2 &&
+    DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends awscli >&2
+}
+
+# The host's address is bound to it only when it runs: until then nothing can be fetched.
+tries=${COMFYUI_TRIES:-60}
+until command -v aws >/dev/null || install_cli; do
+  tries=$((tries - 1))
+  [ "$tries" -gt 0 ] || fail AWS_CLI_MISSING "this image has no AWS CLI, and none can be installed" "$(uname -v)" "use Debian 13 or AWS's Deep Learning image (buildHost.ami)"
+  sleep 10
+done
 
 # A new role takes some seconds until it may do anything.
 tries=${COMFYUI_TRIES:-30}
