@@ -21,7 +21,7 @@ need() {
     command -v "$tool" >/dev/null 2>&1 || missing+=("$tool")
   done
   [ "${#missing[@]}" -eq 0 ] || fail HOST_TOOL_MISSING "this host lacks: ${missing[*]}" \
-    "run 'npm run setup' (or 'bash infra/setup.sh'), then '. .local/env.sh'" "PATH=$PATH" "${missing[*]} on PATH"
+    "on the machine that runs pulumi 'npm run setup' (or 'bash infra/setup.sh'), then '. .local/env.sh'; a host over SSH is bootstrapped again" "PATH=$PATH" "${missing[*]} on PATH"
 }
 
 # Where a fresh shell does not look for it: the daemon's installation.
@@ -61,7 +61,7 @@ need_nix() {
   local version
   version=$(nix --version | sed 's/.* //')
   printf '2.18\n%s\n' "$version" | sort --version-sort --check=quiet ||
-    fail HOST_NIX_OLD "this host's Nix is too old" "run 'npm run setup', then '. .local/env.sh'" "$version ($(command -v nix))" "2.18 or newer"
+    fail HOST_NIX_OLD "this host's Nix is too old" "on the machine that runs pulumi 'npm run setup', then '. .local/env.sh'; a host over SSH is bootstrapped again" "$version ($(command -v nix))" "2.18 or newer"
 }
 
 # in_url TEXT: a path as a part of a URL (a checkout's folder may have a space in its name).

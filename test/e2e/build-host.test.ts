@@ -10,6 +10,7 @@ import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, s
 import { setCheck } from "../support/layer-edits.ts";
 import { otherNix } from "../support/other-nix.ts";
 import { outputs } from "../support/outputs.ts";
+import { freePort } from "../support/ports.ts";
 import type { Result } from "../support/process.ts";
 import { up } from "../support/pulumi.ts";
 import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
@@ -171,6 +172,25 @@ test("a user whom Nix does not trust: HOST_NIX_CONFIG says all that nix.conf lac
   const base = await runScript(sandbox, "build-layer", JSON.stringify(wheels), { env: alone });
   assert.match(base.stderr, /fetching them/);
   assert.ok(parseAnswer(layerAnswer, base.stdout).built > 0);
+});
+
+test("a user whom Nix does not trust leaves out a cache that is down, where it may fail", async () => {
+  await using sandbox = await warmSandbox();
+  const { stdout: secret } = await sandbox.run("nix", ["key", "generate-secret", "--key-name", "gone-1"]);
+  const { stdout } = await sandbox.run("nix", ["key", "convert-secret-to-public"], { input: secret });
+  const asked = { kind: "nix-serve", name: "gone", publicKey: stdout.trim() };
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const push = { host: "127.0.0.1", port: 9, user: "comfyui-push", hostKey: "ssh-ed25519 AAAA" };
+  const cache = { ...asked, url, push, trusted: [], signingKey: secret, auth: null, onFailure: "continue" };
+  await sandbox.wipeStore(EMPTY_STORE);
+  await sandbox.bash("nix-store --init");
+  const env = await untrusting(sandbox, [`substituters = ${url}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-negative-ttl = 0"]);
+  await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "gone", cache, substituters: [] }), { env });
+  const request = { ...(await recorded(sandbox, "comfyui-layer2-wheels")), cache: asked };
+  const result = await runScript(sandbox, "build-layer", JSON.stringify(request), { env });
+  assert.match(result.stderr, /^warning\[CACHE_UNREACHABLE\]/m);
+  assert.equal(parseAnswer(layerAnswer, result.stdout).cached, false);
+  assert.doesNotMatch(newestLog(sandbox, "layer2-wheels"), /not a trusted user|unable to download 'http/);
 });
 
 test("HOST_NIX_BUCKETS: a Nix that was built without it", async () => {
