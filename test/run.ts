@@ -47,7 +47,8 @@ async function* events(phases: Phases, wanted: readonly string[], totals: Totals
   for (const { pattern, concurrency } of phases) {
     const chosen = files(pattern, wanted).map((file) => join(root, file));
     if (chosen.length === 0 || signal.aborted) continue;
-    for await (const event of run({ files: chosen, concurrency, timeout: FILE_TIMEOUT, forceExit: true, signal })) {
+    // A forced exit ends a file that left something open, but it can cut off reports of files that run side by side.
+    for await (const event of run({ files: chosen, concurrency, timeout: FILE_TIMEOUT, forceExit: !concurrency, signal })) {
       if (!counted(event as TestEvent, totals)) yield event as TestEvent;
     }
   }

@@ -1,6 +1,6 @@
-/** A proxy in front of a real registry that keeps nothing back but spoils one thing: manifests, once one was sent. */
+/** Proxies in front of a real registry, each with one thing that goes wrong. */
 import { once } from "node:events";
-import { createServer, request } from "node:http";
+import { createServer, type IncomingMessage, request, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface FaultyProxy extends AsyncDisposable {
@@ -11,44 +11,41 @@ export interface FaultyProxy extends AsyncDisposable {
 /** After the first manifest that comes in, every manifest that goes out ends with a line break that it did not have. */
 export async function spoilManifests(registry: string): Promise<FaultyProxy> {
   let sent = false;
-  const server = createServer((incoming, outgoing) => {
-    const { method, url = "", headers } = incoming;
+  return serve((incoming, outgoing) => {
+    const { method, url = "" } = incoming;
     const isManifest = url.includes("/manifests/");
     if (method === "PUT" && isManifest) sent = true;
     const spoil = method === "GET" && isManifest && sent ? "\n" : "";
-    const forwarded = request(`http://${registry}${url}`, { method, headers }, (answer) => {
+    forward(registry, incoming, outgoing, (answer) => {
       const length = answer.headers["content-length"];
       outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...(length !== undefined && { "content-length": Number(length) + spoil.length }) });
       answer.on("data", (chunk) => outgoing.write(chunk)).on("end", () => outgoing.end(spoil));
     });
-    forwarded.on("error", () => outgoing.destroy());
-    incoming.pipe(forwarded);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
+  });
 }
 
 /** From the end of the first upload on it answers nobody any more: a registry that goes down in the middle. */
 export async function dieInUpload(registry: string): Promise<FaultyProxy> {
   let dead = false;
-  const server = createServer((incoming, outgoing) => {
+  return serve((incoming, outgoing) => {
     if (dead) return void incoming.socket.destroy();
-    const { method, url = "", headers } = incoming;
-    const forwarded = request(`http://${registry}${url}`, { method, headers }, (answer) => {
+    forward(registry, incoming, outgoing, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
-      if (method === "PUT") answer.on("end", () => (dead = true));
+      if (incoming.method === "PUT") answer.on("end", () => (dead = true));
     });
-    forwarded.on("error", () => outgoing.destroy());
-    incoming.pipe(forwarded);
-  }).listen(0, "127.0.0.1");
+  });
+}
+
+function forward(registry: string, incoming: IncomingMessage, outgoing: ServerResponse, answered: (answer: IncomingMessage) => void): void {
+  const { method, url = "", headers } = incoming;
+  const forwarded = request(`http://${registry}${url}`, { method, headers }, answered);
+  forwarded.on("error", () => outgoing.destroy());
+  incoming.pipe(forwarded);
+}
+
+async function serve(listener: RequestListener): Promise<FaultyProxy> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
