@@ -108,6 +108,12 @@ export class HostMachine {
     return this.run(["bash", "-euo", "pipefail", "-c", script], options);
   }
 
+  /** Unpacks a tar file into a folder of the machine's, which is made. */
+  async copyIn(archive: string, folder: string): Promise<void> {
+    await this.run(["mkdir", "-p", folder]);
+    await run("sh", ["-c", 'docker cp - "$1:$2" <"$3"', "sh", this.#container, folder, archive], { env: { ...(process.env as Record<string, string>), ...this.#network.docker.env } });
+  }
+
   /** Runs a command over SSH, with the host key checked. */
   async ssh(command: string, options: RunOptions & { readonly user?: string; readonly key?: string; readonly arguments?: readonly string[] } = {}): Promise<Result> {
     return run("ssh", [...(await this.sshArguments(options.key)), ...(options.arguments ?? []), `${options.user ?? "root"}@${this.address}`, command], options);

@@ -38,12 +38,12 @@ export class Registry {
     this.#cleanup = cleanup;
   }
 
-  /** `user`: the only one who may read or write; default: everyone may. */
-  static async start(user?: User): Promise<Registry> {
+  /** `user`: the only one who may read or write; default: everyone may. `at`: the address that it listens on. */
+  static async start(user?: User, at = "127.0.0.1"): Promise<Registry> {
     return assemble(async (cleanup) => {
       const folder = await mkdtemp(join(tmpdir(), "comfyui-registry-"));
       cleanup.add(() => run("rm", ["-rf", folder]));
-      const address = `127.0.0.1:${await freePort()}`;
+      const address = `${at}:${await freePort()}`;
       const config = {
         version: "0.1",
         log: { level: "info", accesslog: { disabled: false } },

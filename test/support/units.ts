@@ -94,15 +94,26 @@ function ordered(units: readonly Unit[]): Unit[] {
 
 /** Starts the enabled units that do not run yet and waits until they live; answers the names of all. */
 export async function startUnits(machine: HostMachine): Promise<string[]> {
-  const units = await Promise.all((await enabled(machine)).map(async (name) => parse(name, (await machine.run(["sh", "-c", READ, "read", name])).stdout)));
-  for (const unit of ordered(units)) {
-    const start = `mkdir -p /run/test-units; cd /run/test-units
+  const units = await Promise.all((await enabled(machine)).map((name) => read(machine, name)));
+  for (const unit of ordered(units)) await startOne(machine, unit);
+  return units.map(({ name }) => name);
+}
+
+/** Starts one unit, where it does not run, whether or not it is enabled. */
+export async function startUnit(machine: HostMachine, name: string): Promise<void> {
+  await startOne(machine, await read(machine, name));
+}
+
+async function read(machine: HostMachine, name: string): Promise<Unit> {
+  return parse(name, (await machine.run(["sh", "-c", READ, "read", name])).stdout);
+}
+
+async function startOne(machine: HostMachine, unit: Unit): Promise<void> {
+  const start = `mkdir -p /run/test-units; cd /run/test-units
 if [ -e ${unit.name}.pid ] && kill -0 "$(cat ${unit.name}.pid)" 2>/dev/null; then exit 0; fi
 setsid bash -c "$1" unit >${unit.name}.log 2>&1 </dev/null & echo $! >${unit.name}.pid`;
-    await machine.run(["bash", "-c", start, "start", script(unit)]);
-    await lives(machine, unit);
-  }
-  return units.map(({ name }) => name);
+  await machine.run(["bash", "-c", start, "start", script(unit)]);
+  await lives(machine, unit);
 }
 
 /** What a unit does once it is up, as far as its kind tells. */
@@ -117,6 +128,11 @@ async function lives(machine: HostMachine, { name }: Unit): Promise<void> {
 /** What a unit wrote. */
 export async function unitLog(machine: HostMachine, name: string): Promise<string> {
   return (await machine.run(["tail", "-n", "100", `/run/test-units/${name}.log`])).stdout;
+}
+
+/** Ends one unit, with its children. */
+export async function stopUnit(machine: HostMachine, name: string): Promise<void> {
+  await machine.bash(`file=${pidFile(name)}; [ ! -e "$file" ] || { kill -KILL -- "-$(cat "$file")" 2>/dev/null || [ $? -eq 1 ]; rm "$file"; }`);
 }
 
 /** Ends every unit that `startUnits` started, with its children. */
