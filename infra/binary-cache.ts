@@ -36,7 +36,7 @@ class BinaryCache extends pulumi.ComponentResource {
     const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
     const text = opened.answer.apply((answer) => {
       const { pushKey } = parseAnswer(cacheAnswer, answer);
-      return textFor(cacheSettings(config, { pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }));
+      return textFor(cacheSettings(config, { stack: pulumi.getStack(), pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }));
     });
     this.ready = [setUp(name, { machine: { host, port, hostKey, privateKey, jump, admin }, text }, machine, { parent: this })];
     this.registerOutputs({});

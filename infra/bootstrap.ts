@@ -63,11 +63,12 @@ export function buildSettings({ buildHost, binaryCache, builders, substituters }
   };
 }
 
-/** `pushKeys`: of the build hosts. `nixpkgs`: a flake reference that pins one. */
-export function cacheSettings(cache: NixServeConfig, { pushKeys, nixpkgs }: { readonly pushKeys: readonly string[]; readonly nixpkgs: string }): BootstrapSettings {
+/** `stack`: whose keys these are; a cache host keeps those of other stacks. `pushKeys`: of the build host. `nixpkgs`: a flake reference that pins one. */
+export function cacheSettings(cache: NixServeConfig, { stack, pushKeys, nixpkgs }: { readonly stack: string; readonly pushKeys: readonly string[]; readonly nixpkgs: string }): BootstrapSettings {
   const { host, server, serverPath = null, domain = null, auth = null, signingKey, trusted } = cache;
   return {
     role: "cache",
+    stack,
     authorizedKeys: loginKeys(host),
     server,
     serverPath,

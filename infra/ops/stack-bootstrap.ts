@@ -36,12 +36,13 @@ interface Known {
 
 export async function stackBootstrap({ root, role, number, stack, tell }: StackBootstrapArgs): Promise<{ address: string; text: string }> {
   const config = machinesOf(await readStackConfig(root, stack));
-  const { address, settings } = await roles[role](config, { root, number, tell, known: () => readKnown(root, stack) });
+  const { address, settings } = await roles[role](config, { root, stack, number, tell, known: () => readKnown(root, stack) });
   return { address, text: textFor(settings) };
 }
 
 interface Context {
   readonly root: string;
+  readonly stack: string;
   readonly number: number;
   readonly tell: (line: string) => void;
   readonly known: () => Promise<Known>;
@@ -56,12 +57,12 @@ const roles: { readonly [R in HandRole]: (config: MachinesConfig, context: Conte
     return { address: addressed(config.buildHost), settings: buildSettings(config) };
   },
 
-  async cache({ binaryCache }, { root, tell, known }) {
+  async cache({ binaryCache }, { root, stack, tell, known }) {
     if (binaryCache.kind !== "nix-serve") throw noMachine("comfyui:binaryCache.kind", binaryCache.kind, "nix-serve");
     const { pushKey } = await known();
     if (pushKey === undefined) tell("the build host has no key to push with yet: run this again after the first `pulumi up`, which stops where it would push");
     const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
-    return { address: addressed(binaryCache.host), settings: cacheSettings(binaryCache, { pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }) };
+    return { address: addressed(binaryCache.host), settings: cacheSettings(binaryCache, { stack, pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }) };
   },
 
   async builder(config, { number, tell, known }) {

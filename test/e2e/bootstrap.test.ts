@@ -25,6 +25,7 @@ const BUILD = {
 } as const satisfies BootstrapSettings;
 const CACHE = {
   role: "cache",
+  stack: "one",
   authorizedKeys: [network.adminKey.public],
   server: "nix-serve",
   serverPath: "/bin/true",

@@ -7,6 +7,8 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import type { BootstrapSettings } from "../../infra/bootstrap.ts";
+import { textFor } from "../../infra/bootstrap-text.ts";
 import { type Server, makeSigningKey, startCacheHost } from "../support/cache-host.ts";
 import type { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork, makeKeyPair, type KeyPair } from "../support/host-network.ts";
@@ -202,9 +204,24 @@ async function fullDisk(machine: HostMachine, pair: KeyPair): Promise<void> {
   await machine.bash("rm /nix/filler");
 }
 
+async function anotherStack(machine: HostMachine, settings: BootstrapSettings): Promise<void> {
+  const trusted = async () => [
+    (await machine.bash("cat /etc/ssh/comfyui/comfyui-push")).stdout.trim().split("\n").length,
+    (await machine.bash("sed -n 's/^trusted-public-keys = //p' /etc/nix/nix.conf")).stdout.trim().split(" ").sort(),
+  ];
+  const setUp = async (stack: string, publicKey: string, name: string) => {
+    const pushKeys = [(await makeKeyPair(folder, `${machine.name}-${name}`)).public];
+    await machine.ssh("bash -s", { input: textFor({ ...settings, stack, publicKeys: [publicKey], pushKeys }) });
+  };
+  await setUp("other", otherKey.public, "a");
+  assert.deepEqual(await trusted(), [2, [key.public, otherKey.public].sort()]);
+  await setUp("other", key.public, "b");
+  assert.deepEqual(await trusted(), [2, [key.public]], "a stack's former keys go");
+}
+
 for (const server of ["nix-serve", "harmonia"] satisfies Server[]) {
   test(`${server}: pushes, pins and reads are exactly what they may be, for every Nix and for 50 clients at once`, async (t) => {
-    const { machine, push: pair } = await startCacheHost(network, { name: server, server, key, diskMiB: 6000, settings: { auth: READER } });
+    const { machine, push: pair, settings } = await startCacheHost(network, { name: server, server, key, diskMiB: 6000, settings: { auth: READER } });
     await t.test("who gets in", () => whoGetsIn(machine, pair));
     await t.test("a nearly full disk takes nothing more", () => fullDisk(machine, pair));
     await t.test("what is signed is taken, by each Nix", async () => {
@@ -215,6 +232,7 @@ for (const server of ["nix-serve", "harmonia"] satisfies Server[]) {
     if (server === "harmonia") await t.test("a path of more than 2 GB", () => largePath(machine, pair));
     await t.test("50 clients at once lose nothing", () => fifty(machine));
     await t.test("what is pinned stays, and what no pin names goes", () => pinning(machine, pair));
+    await t.test("another stack brings its own keys, and takes none away", () => anotherStack(machine, settings));
     await machine.remove();
   });
 }

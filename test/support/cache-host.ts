@@ -57,17 +57,17 @@ export interface CacheHostOptions extends Partial<MachineOptions> {
   readonly settings?: Omit<BootstrapSettings, "role">;
 }
 
-/** A cache host with its units started, and the key that may push to it. */
-export async function startCacheHost(network: HostNetwork, options: CacheHostOptions): Promise<{ machine: HostMachine; push: KeyPair }> {
-  const { server, key, settings, ...rest } = options;
+/** A cache host with its units started, the key that may push to it, and what it was set up with. */
+export async function startCacheHost(network: HostNetwork, options: CacheHostOptions): Promise<{ machine: HostMachine; push: KeyPair; settings: BootstrapSettings }> {
+  const { server, key, settings: more, ...rest } = options;
   const machine = await HostMachine.start(network, { name: "cache", ...rest });
   const push = await makeKeyPair(machine.folder, `push-${machine.name}-${server}`);
   const serverPath = await installServer(machine, server);
-  const own = {
-    role: "cache", authorizedKeys: [], server, serverPath, nixpkgs: "github:NixOS/nixpkgs", publicKeys: [key.public], pushKeys: [push.public],
-    domain: null, port: 80, auth: null, priority: 50, volume: machine.disk ?? null,
-  } as const;
-  await machine.ssh("bash -s", { input: textFor({ ...own, ...settings }) });
+  const settings: BootstrapSettings = {
+    role: "cache", stack: "dev", authorizedKeys: [], server, serverPath, nixpkgs: "github:NixOS/nixpkgs", publicKeys: [key.public], pushKeys: [push.public],
+    domain: null, port: 80, auth: null, priority: 50, volume: machine.disk ?? null, ...more,
+  };
+  await machine.ssh("bash -s", { input: textFor(settings) });
   await machine.startUnits();
-  return { machine, push };
+  return { machine, push, settings };
 }

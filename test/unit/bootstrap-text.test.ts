@@ -18,7 +18,7 @@ const pushKeys = [publicLineOf(secrets.builder)];
 
 function settingsOf(config: Config): { readonly [R in Exclude<Role, "instance">]: BootstrapSettings } {
   assert.ok(config.binaryCache.kind === "nix-serve" && config.builders.kind === "ssh" && config.builders.hosts[0]);
-  return { build: buildSettings(config), cache: cacheSettings(config.binaryCache, { pushKeys, nixpkgs }), builder: builderSettings(config, config.builders.hosts[0], pushKeys) };
+  return { build: buildSettings(config), cache: cacheSettings(config.binaryCache, { stack: "team", pushKeys, nixpkgs }), builder: builderSettings(config, config.builders.hosts[0], pushKeys) };
 }
 
 const settings = settingsOf(parse({}));
@@ -29,7 +29,7 @@ test("the settings of each role", () => {
   const [b1, b2] = remoteConfig.builders.hosts.map(({ host, hostKey, systems }) => ({ host, port: 22, hostKey, systems, maxJobs: 1, speedFactor: 1, features: ["big-parallel"] }));
   assert.deepEqual(settings.build, { role: "build", authorizedKeys: [publicLineOf(secrets.build)], substituters, trustedPublicKeys: [], netrc, builders: [b1, b2], minFreeGiB: 5, maxFreeGiB: 20, volume: null });
   assert.deepEqual(settings.cache, {
-    role: "cache", authorizedKeys: [publicLineOf(secrets.cache)], server: "harmonia", serverPath: null, nixpkgs, publicKeys: [publicKey], pushKeys,
+    role: "cache", stack: "team", authorizedKeys: [publicLineOf(secrets.cache)], server: "harmonia", serverPath: null, nixpkgs, publicKeys: [publicKey], pushKeys,
     domain: null, port: 80, auth: { user: "reader", password: secrets.password }, priority: 50, volume: null,
   });
   assert.deepEqual(settings.builder, { role: "builder", clientKeys: pushKeys, substituters, trustedPublicKeys: [], netrc, systems: ["x86_64-linux"], features: ["big-parallel"], maxJobs: 1 });

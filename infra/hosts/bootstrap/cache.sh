@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The role of a cache host: serves its store over HTTP, and takes what a trusted key signed from the build hosts' push keys.
-# Settings: {role: "cache", authorizedKeys, server: "nix-serve-ng" | "nix-serve" | "harmonia", serverPath: null | path of its
+# Settings: {role: "cache", stack, authorizedKeys, server: "nix-serve-ng" | "nix-serve" | "harmonia", serverPath: null | path of its
 # program, nixpkgs: flake reference, publicKeys, pushKeys, domain: null | name, port, auth: null | {user, password}, priority,
 # volume}. CACHE_PUSH holds cache-push.sh without its comments.
 
@@ -122,6 +122,13 @@ Priority: $(setting .priority)
   put /etc/caddy/Caddyfile 640 root:caddy "$content"
 }
 
+# stacks_keys KIND: the keys of all stacks that use this cache, a line each: this stack's as they are now, the others' as they
+# were when those set it up.
+stacks_keys() {
+  put "/etc/comfyui/$1/$(setting .stack)" 644 root:root "$(setting ".$1[]")"
+  cat /etc/comfyui/"$1"/* | LC_ALL=C sort -u
+}
+
 role() {
   local program domain keys user
   install_nix
@@ -133,7 +140,7 @@ role() {
   member comfyui comfyui-push
   keys=$(setting '.authorizedKeys[]?' && admin_keys)
   login_keys comfyui "$keys"
-  keys=$(setting '.pushKeys[]')
+  keys=$(stacks_keys pushKeys)
   login_keys comfyui-push "$keys"
   put "$LIB/messages.sh" 644 root:root "$(declare -f say fail)"
   put "$LIB/cache-push.sh" 755 root:root "#!/usr/bin/env bash
@@ -147,11 +154,12 @@ Match User comfyui-push
   DisableForwarding yes
   PermitTTY no
   PermitUserRC no"
+  keys=$(stacks_keys publicKeys)
   nix_conf "trusted-users = root
 max-jobs = 0
 builders =
 substituters =
-trusted-public-keys = $(setting '.publicKeys | join(" ")')"
+trusted-public-keys = ${keys//$'\n'/ }"
   nix_daemon
   program=$(server_program)
   server_unit "$program"
