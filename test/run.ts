@@ -2,7 +2,8 @@
  * Runs the tests: `node test/run.ts [--full] [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts in it.
  * `--full`: those that download gigabytes, and no others.
  * Order: checks and unit tests side by side, then the tests with the real Nix, then those of the whole program, one file
- * at a time, because each uses all of a small machine. One summary at the end; a skipped test fails the run.
+ * at a time, because each uses all of a small machine, then those with hosts of their own, two at a time, because they wait
+ * more than they work. One summary at the end; a skipped test fails the run.
  */
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,6 +19,7 @@ const phases = [
   { pattern: "test/{checks,unit/**/*}.test.ts", concurrency: true },
   { pattern: "test/nix/**/*.test.ts", concurrency: false },
   { pattern: "test/e2e/**/*.test.ts", concurrency: false },
+  { pattern: "test/hosts/**/*.test.ts", concurrency: 2 },
 ] as const;
 const fullPhases = [{ pattern: "test/full/**/*.test.ts", concurrency: false }] as const;
 type Phases = typeof phases | typeof fullPhases;
@@ -48,7 +50,7 @@ async function* events(phases: Phases, wanted: readonly string[], totals: Totals
     const chosen = files(pattern, wanted).map((file) => join(root, file));
     if (chosen.length === 0 || signal.aborted) continue;
     // A forced exit ends a file that left something open, but it can cut off reports of files that run side by side.
-    for await (const event of run({ files: chosen, concurrency, timeout: FILE_TIMEOUT, forceExit: !concurrency, signal })) {
+    for await (const event of run({ files: chosen, concurrency, timeout: FILE_TIMEOUT, forceExit: concurrency !== true, signal })) {
       if (!counted(event as TestEvent, totals)) yield event as TestEvent;
     }
   }

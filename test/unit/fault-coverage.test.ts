@@ -23,7 +23,7 @@ const UNTESTED: Readonly<Record<string, string>> = {
 /** Codes as tests assert them: in a title, in a table's row, in an expected list, in a pattern for a message; not in comments. */
 function assertedCodes(): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const file of globSync("test/{unit,nix,e2e}/**/*.test.ts", { cwd: CHECKOUT }).filter((each) => !each.endsWith("fault-coverage.test.ts"))) {
+  for (const file of globSync("test/{unit,nix,e2e,hosts}/**/*.test.ts", { cwd: CHECKOUT }).filter((each) => !each.endsWith("fault-coverage.test.ts"))) {
     const text = readFileSync(`${CHECKOUT}/${file}`, "utf8").replace(/^\s*(\/\/|\/?\*).*$/gm, "");
     for (const [, code = ""] of text.matchAll(/(?:["`]|error\\*\[)([A-Z]+_[A-Z_]+)\b/g)) {
       if (code in faultTable) found.set(code, [...new Set([...(found.get(code) ?? []), file])]);
