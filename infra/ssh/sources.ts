@@ -2,8 +2,8 @@
 import { hash } from "node:crypto";
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { create } from "tar";
 import type { LayerInputs } from "../input-files.ts";
-import { tar, type TarEntry } from "./tar.ts";
 
 export interface Sources {
   /** The archive on this machine. */
@@ -20,15 +20,27 @@ export function packSources(root: string, inputs: LayerInputs, file: string): So
   const layers = [...new Set([...inputs.values()].flatMap((files) => Object.keys(files)))];
   const scripts = readdirSync(join(root, "infra/hosts"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".sh"));
   const paths = ["layers/layers.json", ...layers.map((path) => `layers/${path}`), ...scripts.map((name) => `infra/hosts/${name}`)];
-  const archive = tar(paths.map((path) => entryOf(root, path)));
+  const archive = pack(root, paths.sort());
   const digest = hash("sha256", archive, "hex");
   writeIfChanged(file, archive);
   return { file, digest };
 }
 
-function entryOf(root: string, path: string): TarEntry {
-  const full = join(root, path);
-  return { path, executable: (lstatSync(full).mode & 0o100) !== 0, content: readFileSync(full) };
+/** Nothing of this machine is in it: no owners, no times, and of the modes the executable bit alone. */
+function pack(root: string, paths: readonly string[]): Buffer {
+  const archive = create(
+    {
+      cwd: root,
+      sync: true,
+      portable: true,
+      noMtime: true,
+      onWriteEntry({ stat }) {
+        if (stat) stat.mode = stat.mode & 0o100 ? 0o755 : 0o644;
+      },
+    },
+    [...paths],
+  );
+  return archive.read() as Buffer;
 }
 
 /** By a rename: a run of another stack, or a preview, may read the file at this moment. */
