@@ -57,7 +57,7 @@ export const faultTable = {
   HOST_SYSTEM: { cause: "the host cannot build for the configured system", cure: "set `systems` to the host's, or choose another host" },
   HOST_UNREACHABLE: { cause: "a host does not answer SSH", cure: "start it, or correct its address, port or firewall; a host that needs longer: COMFYUI_HOST_PATIENCE=SECONDS" },
   HOST_KEY_MISMATCH: { cause: "a host shows another SSH host key than the configured one", cure: "find out whether the host was replaced; then configure its new key: npm run ops -- host key HOST" },
-  HOST_LOGIN_REFUSED: { cause: "a host refuses the login", cure: "add the public key to the user's ~/.ssh/authorized_keys there, or correct user and privateKey" },
+  HOST_LOGIN_REFUSED: { cause: "a host refuses the login", cure: "add the public key to the user's ~/.ssh/authorized_keys there, or correct user and privateKey; a machine that was replaced is set up again by: pulumi up --replace '**::comfyui-*-bootstrap' --replace '**::comfyui-build-host-*' --replace '**::comfyui-cache'" },
   HOST_CONNECTION_LOST: { cause: "the connection to a host is cut again and again", cure: "look at the network between this machine and the host, then run `pulumi up` again: it joins the build that is running" },
   HOST_CLOCK_SKEW: { cause: "a host's clock is off by more than a minute", cure: "set the clock of the machine that is wrong (timedatectl set-ntp true)" },
   HOST_NIX_STORE: { cause: "the host's Nix store does not answer", cure: "start its Nix daemon" },

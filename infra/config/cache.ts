@@ -16,7 +16,8 @@ const shared = {
   trusted: z.array(publicKey).default([]),
   /**
    * What happens when the cache cannot be reached or a push fails. `fail`: the layer fails, and what is on it does not start.
-   * `continue`: the layer is built all the same and its output says `cached: false`; the next `up` pushes it. Default: fail.
+   * `continue`: the layer is built all the same and its output says `cached: false`; the next
+   * `up` that builds a layer or publishes pushes it. Default: fail.
    */
   onFailure: z.enum(["fail", "continue"]).default("fail"),
 };

@@ -26,7 +26,7 @@ let said = "";
 
 before(async () => {
   const env = await projectEnvironment(CHECKOUT, "/tmp/comfyui-sandbox/project");
-  stack = await HostStack.start({ server: "nix-serve", password: PASSWORD, fetch: true, laptop: { tools: "none", env: { ...env, COMFYUI_HOST_PATIENCE: "5" } } });
+  stack = await HostStack.start({ server: "nix-serve", password: PASSWORD, bare: true, laptop: { tools: "none", env: { ...env, COMFYUI_HOST_PATIENCE: "5" } } });
   await stack.laptop.bash("bash infra/setup.sh --no-nix");
 });
 after(() => stack?.stop());
@@ -94,6 +94,17 @@ test("a third machine that trusts the public key alone takes the whole closure, 
   await reader.bash(`nix --extra-experimental-features nix-command store verify --all --sigs-needed 1 --option trusted-public-keys '${stack.signing.public}'`);
 });
 
+test("another way to the build host, through a jump host: everything runs again, and nothing is built", async () => {
+  const { address, hostKey } = stack.cache;
+  const jump = { host: address, hostKey, user: "root" };
+  await stack.configure({ buildHost: { jump } }, { "buildHost.jump.privateKey": stack.network.adminKey.private });
+  const { ran } = await upAndRecord();
+  assert.deepEqual(ran, EVERYTHING.filter((command) => command !== "comfyui-binary-cache-bootstrap"));
+  const { layers, image } = await outputs(stack.laptop);
+  assert.ok(Object.values(layers).every(({ reused }) => reused));
+  assert.equal(image.status, "already published");
+});
+
 test("an edit of layer 6 runs it and the publish, as its preview says", async () => {
   await edit();
   const names = [...(await preview(stack.laptop)).rows.keys()].sort();
@@ -121,14 +132,14 @@ test("the build host's store is wiped: the next edit of layer 6 builds that laye
   await assertLayer6Alone();
 });
 
-test("the build host is replaced by a bare one at its address, reached through a jump host: up sets it up, and it builds layer 6 alone", async () => {
-  await stack.replaceBuildHost({ newHostKey: true });
-  const { address, hostKey } = stack.cache;
-  const jump = { jump: { host: address, hostKey, user: "root" } };
-  await stack.configure({ buildHost: jump }, { "buildHost.jump.privateKey": stack.network.adminKey.private });
+test("HOST_LOGIN_REFUSED: a bare host with the build host's address and key takes its place; the command that the message names sets it up, and it builds layer 6 alone", async () => {
+  await stack.replaceBuildHost();
   await edit();
-  const update = await upAndRecord();
-  assert.deepEqual(update.ran, EVERYTHING);
+  const { process } = await upAndRecord({ allowFailure: true });
+  assert.match(process.stdout, /error\[HOST_LOGIN_REFUSED\]/);
+  const [, words = ""] = /fix: .*pulumi up (.*)/.exec(process.stdout) ?? [];
+  const { ran } = await upAndRecord({ args: words.split(" ").map((word) => word.replaceAll("'", "")) });
+  for (const command of ["comfyui-build-host-bootstrap", ...EDITED]) assert.ok(ran.includes(command), command);
   await assertLayer6Alone();
 });
 

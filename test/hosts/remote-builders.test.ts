@@ -1,5 +1,5 @@
 /**
- * Builders beside the build host: two machines, bare at first, to which its Nix hands derivations; one of them dies in the
+ * Builders beside the build host: two machines to which its Nix hands derivations; one of them dies in the
  * middle of a build.
  */
 import assert from "node:assert/strict";

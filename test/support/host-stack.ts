@@ -1,5 +1,5 @@
 /**
- * A stack on machines of its own: a build host and a cache host (Debian 13, bare until the first `up` sets them up), a
+ * A stack on machines of its own: a build host and a cache host (Debian 13, set up by the first `up`), a
  * docker-registry that they reach, and the machine that runs pulumi, which has no Nix store.
  */
 import { readdir } from "node:fs/promises";
@@ -8,6 +8,7 @@ import { installServer, type Server } from "./cache-host.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { HostMachine, type MachineOptions } from "./host-machine.ts";
 import { HostNetwork } from "./host-network.ts";
+import { preparedImage } from "./prepared-image.ts";
 import { run } from "./process.ts";
 import { type CuttingProxy, cuttingProxy } from "./cutting-proxy.ts";
 import { Registry } from "./registry.ts";
@@ -23,8 +24,8 @@ export interface HostStackOptions {
   readonly disks?: { readonly build: number; readonly cache: number };
   /** The password of those who read the cache; default: everyone may. */
   readonly password?: string;
-  /** Whether the build host fetches the locked files from the network; default: it finds the test cache's. */
-  readonly fetch?: boolean;
+  /** Machines with nothing but what Debian comes with; default: the packages of all roles and the locked files are there. */
+  readonly bare?: boolean;
   /** Of the machine that runs pulumi. */
   readonly laptop?: Omit<SandboxOptions, "store">;
 }
@@ -91,11 +92,12 @@ export class HostStack {
     });
   }
 
-  /** A bare machine whose services can be started; one that builds finds the locked files, unless they are to be fetched. */
+  /** A machine that is not set up yet, whose services can be started. */
   async machine(options: MachineOptions): Promise<HostMachine> {
-    const machine = await HostMachine.start(this.network, options);
+    const { bare = false } = this.options;
+    const machine = await HostMachine.start(this.network, { ...(!bare && { image: await preparedImage(this.network) }), ...options });
     await this.manage(machine);
-    if (!this.options.fetch) await giveDownloads(machine);
+    if (!bare) await giveDownloads(machine);
     return machine;
   }
 
@@ -111,7 +113,7 @@ export class HostStack {
     await machine.startUnits();
   }
 
-  /** A bare machine in the build host's place: same address and, unless said otherwise, same host key. */
+  /** A machine that is not set up yet in the build host's place: same address and, unless said otherwise, same host key. */
   async replaceBuildHost(options: Omit<MachineOptions, "name"> = {}): Promise<void> {
     await this.build.remove();
     this.#build = await this.machine({ name: "build", ...options });
