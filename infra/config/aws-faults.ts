@@ -29,8 +29,6 @@ function sectionFaults({ given, users }: AwsParts): Fault[] {
   return [{ code: "AWS_SECTION_MISSING", where: "comfyui:aws", problem: "where on AWS it is to be made is not said", found: `nothing, and ${users.join(", ")}`, expected: "accountId, region, sshFrom and login" }];
 }
 
-const WORLD = "0.0.0.0/0";
-
 function worldFaults({ aws }: AwsParts): Fault[] {
   if (aws === undefined || aws.openToWorld) return [];
   const lists = { sshFrom: aws.sshFrom, cacheFrom: aws.cacheFrom };

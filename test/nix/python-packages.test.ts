@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { after, before, test } from "node:test";
 import { searchPaths } from "../support/elf.ts";
 import { buildSite, siteExpression, tryBuildSite } from "../support/python-site.ts";

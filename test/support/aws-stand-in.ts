@@ -1,23 +1,23 @@
 /** A server that answers like AWS (moto), and the real AWS CLI that asks it; a program of the same name before it makes calls fail. */
 import { hash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 import { type Result, run, type RunOptions, start } from "./process.ts";
+import { once } from "./test-cache.ts";
 
 const REQUIREMENTS = join(CHECKOUT, "test/fixtures/aws-tools/requirements.txt");
 
-/** moto and the AWS CLI as the fixture locks them, in this checkout's .local; installed by the first test that wants them. */
-async function awsTools(): Promise<string> {
-  const folder = join(CHECKOUT, ".local", `aws-tools-${hash("sha256", readFileSync(REQUIREMENTS, "utf8"), "hex").slice(0, 12)}`);
-  if (existsSync(folder)) return folder;
-  const partial = `${folder}.${process.pid}`;
-  await run("python3", ["-m", "pip", "install", "--quiet", "--target", partial, "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "-r", REQUIREMENTS], { timeout: 600_000 });
-  renameSync(partial, folder);
-  return folder;
+/** moto and the AWS CLI as the fixture locks them, in the test cache. */
+function awsTools(): Promise<string> {
+  const word = hash("sha256", readFileSync(REQUIREMENTS, "utf8"), "hex").slice(0, 12);
+  const options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"];
+  return once(`aws-tools-${word}`, async (folder) => {
+    await run("python3", ["-m", "pip", "install", ...options, "--target", folder, "-r", REQUIREMENTS], { timeout: 600_000 });
+  });
 }
 
 /** Calls whose words match are answered in another way than the server would. */

@@ -2,8 +2,6 @@
  * The property of fingerprints, checked of one edit after the other: whatever is edited, a layer whose derivations change has
  * another fingerprint, and a layer none of whose inputs is touched keeps its derivations and its fingerprint.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { FaultError } from "../../infra/faults.ts";
 import { fingerprintImage, fingerprintLayers } from "../../infra/fingerprint.ts";
 import { readLayerInputs } from "../../infra/input-files.ts";
