@@ -2,9 +2,12 @@
  * A stack on machines of its own: a build host and a cache host (Debian 13, set up by the first `up`), a
  * docker-registry that they reach, and the machine that runs pulumi, which has no Nix store.
  */
-import { readdir } from "node:fs/promises";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { newSigningKey, publicKeyOf } from "../../infra/config/signing-key.ts";
 import { installServer, type Server } from "./cache-host.ts";
+import { CHECKOUT } from "./checkout.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { HostMachine, type MachineOptions } from "./host-machine.ts";
 import { HostNetwork } from "./host-network.ts";
@@ -172,11 +175,20 @@ export class HostStack {
   }
 }
 
-/** The locked files where a login finds them, as if an earlier stack had fetched them. */
+/** The sample's locked files, as far as this machine has them, where a login finds them: as if an earlier stack had fetched them. */
 async function giveDownloads(machine: HostMachine): Promise<void> {
   const folder = "/var/cache/comfyui-downloads";
-  const names = (await readdir(downloads())).filter((name) => !name.startsWith("."));
-  await run("sh", ["-c", `tar -C "$1" -cf "$2" -- ${names.map((name) => `'${name}'`).join(" ")}`, "sh", downloads(), `${machine.folder}/downloads.tar`]);
-  await machine.copyIn(`${machine.folder}/downloads.tar`, folder);
+  await mkdir(downloads(), { recursive: true });
+  const names = sampleFiles().filter((name) => existsSync(join(downloads(), name)));
+  const archive = `${machine.folder}/downloads.tar`;
+  // A list, since without one tar refuses to pack nothing.
+  await run("tar", ["-C", downloads(), "-cf", archive, "--files-from=-"], { input: names.map((name) => `${name}\n`).join("") });
+  await machine.copyIn(archive, folder);
   await machine.bash(`chmod -R a+rwX ${folder}; echo COMFYUI_DOWNLOADS=${folder} >>/etc/environment`);
+}
+
+function sampleFiles(): string[] {
+  const locks = globSync("layers/{locks/sample,package-sets/debian}/**/*lock*.json", { cwd: CHECKOUT });
+  const entries = locks.flatMap((lock) => (JSON.parse(readFileSync(join(CHECKOUT, lock), "utf8")) as { files?: { file: string }[] }).files ?? []);
+  return [...new Set(entries.map(({ file }) => file))];
 }

@@ -53,6 +53,8 @@ role() {
   local keys
   install_nix
   packages skopeo zstd git curl python3-pip xz-utils gpg gpgv debian-archive-keyring
+  # Locked Debian packages come from the mirror of this host's apt, which names it only where it has its lists.
+  [ -n "$(apt-get indextargets)" ] || apt_get update
   home
   member comfyui nix-users
   keys=$(setting '.authorizedKeys[]?' && admin_keys)
