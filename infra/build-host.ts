@@ -10,6 +10,7 @@ import { boundTo, type Machine, setUp } from "./machine.ts";
 import { type Plan, protocol } from "./request.ts";
 import { SshHost } from "./ssh/host.ts";
 import { packSources } from "./ssh/sources.ts";
+import { stackFolder } from "./ssh/stack-folder.ts";
 
 export interface BuildHostArgs {
   readonly plan: Plan;
@@ -50,8 +51,7 @@ class SshBuildHost extends pulumi.ComponentResource implements OpenedHost {
     const way = { host: address, port, hostKey, privateKey, jump };
     this.options = boundTo(machine);
     const options = { parent: this, ...this.options };
-    // Stacks share a host's Nix store and nothing else.
-    const folder = `comfyui/${stack}`;
+    const folder = stackFolder(stack);
     const upload = `${folder}/.local/upload`;
     const archive = `${upload}/sources.tar`;
     const sources = packSources(root, plan.inputs, join(root, `.local/upload/${stack}.tar`));

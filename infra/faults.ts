@@ -218,6 +218,7 @@ export const faultTable = {
   SETUP_DOWNLOADS_FAILED: { cause: "not every locked file could be fetched", cure: "read the lines above; run `npm run setup` again" },
   CI_ENVIRONMENT: { cause: "a step of a workflow lacks a variable", cure: "set it in the step's `env`, as .github/workflows does" },
   OPS_USAGE: { cause: "the operators' tool was called with an argument that it does not know", cure: "npm run ops -- --help" },
+  OPS_NOT_UP: { cause: "a command asks for what `pulumi up` makes, and there was none yet", cure: "pulumi up" },
   OPS_ROLE: { cause: "the stack's configuration has no machine of this role", cure: "name another stack or role, or configure the machine first" },
   CI_VARIABLE_MISSING: { cause: "a repository variable is not set, though the variable of the role is", cure: "set it: Settings, Secrets and variables, Actions, Variables; or remove the role's, which switches the job off" },
   CI_VARIABLE_INVALID: { cause: "a repository variable has a value that cannot be right", cure: "correct it: Settings, Secrets and variables, Actions, Variables" },

@@ -1,13 +1,9 @@
 /** What operators ask AWS for, by the scripts of infra/hosts/aws on this machine. */
-import { join } from "node:path";
 import { z } from "zod";
-import { parseAnswer } from "../answers.ts";
 import { type AmiSource, defaultAmi, type System, systemOf } from "../aws/defaults.ts";
-import { canonicalJson } from "../canonical-json.ts";
 import type { StackConfig } from "../config.ts";
 import { FaultError } from "../faults.ts";
-import { runProgram } from "../lock/run-program.ts";
-import { protocol } from "../request.ts";
+import { runScript } from "./script.ts";
 
 const account = z.object({ account: z.string(), bucket: z.string(), backend: z.string(), secretsProvider: z.string() });
 
@@ -43,13 +39,6 @@ export async function hostImages(root: string, config: StackConfig, tell: (line:
   );
 }
 
-/** A script said what is wrong, in the form of a fault. */
-export class ScriptFailed extends Error {}
-
-/** Runs one; its messages go to the person, and its fault is the error. */
-async function script<T>(root: string, name: string, request: Readonly<Record<string, string>>, answer: z.ZodType<T>, tell: (line: string) => void): Promise<T> {
-  const { code, stdout, stderr } = await runProgram("bash", [join(root, `infra/hosts/aws/${name}.sh`)], { input: canonicalJson({ protocol, ...request }) });
-  if (code !== 0) throw new ScriptFailed(stderr.trimEnd());
-  for (const line of stderr.split("\n").filter(Boolean)) tell(line);
-  return parseAnswer(answer, stdout);
+function script<T>(root: string, name: string, request: Readonly<Record<string, string>>, answer: z.ZodType<T>, tell: (line: string) => void): Promise<T> {
+  return runScript(answer, { here: root }, { script: `aws/${name}`, request, tell });
 }

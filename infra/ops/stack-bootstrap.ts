@@ -1,16 +1,20 @@
 /** The text that sets up a stack's machine, from the stack's configuration and what its state knows of the other machines. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-import { cacheAnswer, hostAnswer, parseAnswer } from "../answers.ts";
+import { cacheAnswer, hostAnswer } from "../answers.ts";
 import { type BootstrapSettings, buildSettings, builderSettings, cacheSettings, pinnedNixpkgs, type Role } from "../bootstrap.ts";
 import { textFor } from "../bootstrap-text.ts";
-import { type Config, configInput, parseConfig, type StackConfig } from "../config.ts";
+import type { Config, StackConfig } from "../config.ts";
 import { type Fault, FaultError } from "../faults.ts";
-import { pulumi } from "../quickstart/pulumi-cli.ts";
+import { readStackConfig } from "./stack.ts";
+import { readState } from "./state.ts";
 
 /** Roles of machines that a person sets up; those that a stack makes itself it also sets up itself. */
 export type HandRole = Exclude<Role, "instance">;
+
+export function isHandRole(text: string): text is HandRole {
+  return text in roles;
+}
 
 export interface StackBootstrapArgs {
   readonly root: string;
@@ -84,15 +88,6 @@ function noMachine(where: string, found: string, expected: string): FaultError {
   return new FaultError([fault]);
 }
 
-const configOutput = z.record(z.string(), z.object({ value: z.string().optional(), secret: z.boolean() }));
-
-/** The stack's configuration, with its secrets. */
-export async function readStackConfig(root: string, stack: string): Promise<StackConfig> {
-  const all = configOutput.parse(JSON.parse(await pulumi(["config", "--json", "--show-secrets", "--stack", stack], root)));
-  const values = Object.fromEntries(Object.entries(all).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])));
-  return parseConfig(configInput(values), { isSecret: (section) => all[`comfyui:${section}`]?.secret === true });
-}
-
 /** Of a stack whose machines are all there: the address of one that the stack makes is not in its configuration. */
 function machinesOf({ buildHost, binaryCache, builders, substituters }: StackConfig): MachinesConfig {
   if (buildHost.kind === "ec2") throw noMachine("comfyui:buildHost.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
@@ -103,13 +98,7 @@ function machinesOf({ buildHost, binaryCache, builders, substituters }: StackCon
   return { buildHost, binaryCache: { ...binaryCache, host }, builders, substituters };
 }
 
-const exported = z.object({ deployment: z.object({ resources: z.array(z.object({ urn: z.string(), outputs: z.object({ stdout: z.unknown() }).partial().optional() })).optional() }) });
-
 async function readKnown(root: string, stack: string): Promise<Known> {
-  const { deployment } = exported.parse(JSON.parse(await pulumi(["stack", "export", "--stack", stack], root)));
-  const answer = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
-    const stdout = deployment.resources?.find(({ urn }) => urn.endsWith(`::${name}`))?.outputs?.stdout;
-    return typeof stdout === "string" ? parseAnswer(schema, stdout) : undefined;
-  };
-  return { pushKey: answer("comfyui-cache", cacheAnswer)?.pushKey, builderKey: answer("comfyui-host", hostAnswer)?.builderKey ?? undefined };
+  const state = await readState(root, stack);
+  return { pushKey: state.answer("comfyui-cache", cacheAnswer)?.pushKey, builderKey: state.answer("comfyui-host", hostAnswer)?.builderKey ?? undefined };
 }

@@ -9,7 +9,16 @@ import { addressOf, type SshHop, type SshTarget } from "./target.ts";
 export interface Connection {
   /** Runs a command, answers its standard output; throws where it ends with another code than 0. */
   exec(command: string): Promise<string>;
+  /** Runs a command to its end, whatever its code. A `code` of undefined: a signal ended it. */
+  run(command: string, io: CommandIo): Promise<{ readonly code: number | undefined; readonly stdout: string }>;
   end(): void;
+}
+
+export interface CommandIo {
+  /** For its standard input. Default: it is empty. */
+  readonly input?: string;
+  /** Gets what it writes to standard error, as it comes. */
+  readonly said: (text: string) => void;
 }
 
 /** Longest time for one try, in milliseconds. */
@@ -70,6 +79,7 @@ function unanswered(hop: Parameters<typeof addressOf>[0], error: Error): Error {
 function connectionOf(client: Client, others: readonly Client[]): Connection {
   return {
     exec: (command) => exec(client, command),
+    run: (command, io) => run(client, command, io),
     end: () => [client, ...others].forEach((each) => each.end()),
   };
 }
@@ -125,20 +135,27 @@ function forwarded(client: Client, { host, port }: Pick<SshHop, "host" | "port">
   });
 }
 
-function exec(client: Client, command: string): Promise<string> {
+async function exec(client: Client, command: string): Promise<string> {
+  let stderr = "";
+  const { code, stdout } = await run(client, command, { said: (text) => (stderr += text) });
+  if (code !== 0) throw new Error(`${command} ended with ${code ?? "a signal"}: ${stderr.trim()}`);
+  return stdout;
+}
+
+function run(client: Client, command: string, { input = "", said }: CommandIo): ReturnType<Connection["run"]> {
   return new Promise((resolve, reject) => {
     const lost = () => reject(new Error("the connection was closed"));
     client.once("close", lost);
     client.exec(command, (error, channel) => {
       if (error) return reject(error);
-      const output = { stdout: "", stderr: "" };
-      channel.on("data", (data: Buffer) => (output.stdout += data.toString()));
-      channel.stderr.on("data", (data: Buffer) => (output.stderr += data.toString()));
+      let stdout = "";
+      channel.setEncoding("utf8").on("data", (data: string) => (stdout += data));
+      channel.stderr.setEncoding("utf8").on("data", said);
       channel.on("close", (code: number | null) => {
         client.off("close", lost);
-        if (code === 0) resolve(output.stdout);
-        else reject(new Error(`${command} ended with ${code ?? "a signal"}: ${output.stderr.trim()}`));
+        resolve({ code: code ?? undefined, stdout });
       });
+      channel.end(input);
     });
   });
 }

@@ -5,46 +5,66 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Command } from "commander";
 import { publicKeyOf } from "../../infra/config/signing-key.ts";
 import { FaultError } from "../../infra/faults.ts";
-import { helpText, parseArguments } from "../../infra/ops/arguments.ts";
-import { runCommand } from "../../infra/ops/commands.ts";
+import { opsProgram, runOps } from "../../infra/ops/program.ts";
 import { fingerprintOf, publicLineOf } from "../../infra/ssh/host-key.ts";
 import { InProcessSsh, privateKey } from "../support/in-process-ssh.ts";
+import { opsContext } from "../support/ops-context.ts";
 import { freePort } from "../support/ports.ts";
-import { assertFault, type FaultRow } from "./faults.ts";
 
-/** What a command line writes to standard output and standard error. */
-async function ops(...args: string[]): Promise<{ printed: string[]; told: string[] }> {
+/** What a command line writes to standard output and standard error, and its exit code. */
+async function ops(...args: string[]): Promise<{ printed: string[]; told: string[]; code: number }> {
   const [printed, told] = [[] as string[], [] as string[]];
-  await runCommand(parseArguments(args), { root: "/nowhere", print: (text) => printed.push(text), tell: (line) => told.push(line) });
-  return { printed, told };
+  const code = await runOps(args, opsContext({ show: (text) => printed.push(text.trimEnd()), tell: (line) => told.push(line) }));
+  return { printed, told, code };
 }
 
 const key = publicLineOf(privateKey());
-const bad: FaultRow<string[]>[] = [
-  { code: "OPS_USAGE", input: ["host", "keys"], where: "npm run ops", says: ["there is no such command", "found:    host keys", "host key or host bootstrap or cache key or aws account or aws image"] },
-  { code: "OPS_USAGE", input: ["host", "key"], where: "npm run ops", says: ["wants one host", "found:    none"] },
-  { code: "OPS_USAGE", input: ["host", "key", "a", "--port", "ssh"], where: "npm run ops", says: ["--port is no port", "found:    ssh"] },
-  { code: "OPS_USAGE", input: ["host", "key", "a", "--jump", "gate.example"], where: "npm run ops", says: ["--jump is no login", "USER@HOST"] },
-  { code: "OPS_USAGE", input: ["host", "key", "a", "--jump", "me@gate.example"], where: "npm run ops", says: ["the jump host's own key", "found:    none"] },
-  { code: "OPS_USAGE", input: ["host", "key", "a", "--jump-key", key], where: "npm run ops", says: ["belong to --jump"] },
-  { code: "OPS_USAGE", input: ["host", "key", "a", "--stack", "dev"], where: "npm run ops", says: ["do not belong to host key", "found:    --stack"] },
-  { code: "OPS_USAGE", input: ["host", "bootstrap", "gpu", "--stack", "dev"], where: "npm run ops", says: ["build, cache or builder"] },
-  { code: "OPS_USAGE", input: ["host", "bootstrap", "builder", "0", "--stack", "dev"], where: "npm run ops", says: ["no number of a builder"] },
-  { code: "OPS_USAGE", input: ["host", "bootstrap", "build"], where: "npm run ops", says: ["wants a stack"] },
-  { code: "OPS_USAGE", input: ["cache", "key", "team:1"], where: "npm run ops", says: ["no name of a key"] },
-  { code: "OPS_USAGE", input: ["cache", "key", "team-1", "--colour"], where: "npm run ops", says: ["the arguments are not understood", "--colour"] },
-  { code: "OPS_USAGE", input: ["aws", "account"], where: "npm run ops", says: ["wants one region", "eu-central-1"] },
-  { code: "OPS_USAGE", input: ["aws", "image"], where: "npm run ops", says: ["wants a stack"] },
-  { code: "OPS_USAGE", input: ["aws", "image", "gpu", "--stack", "dev"], where: "npm run ops", says: ["nothing but a stack"] },
+const bad: readonly (readonly [args: readonly string[], problem: string])[] = [
+  [["hosts"], "unknown command 'hosts' (Did you mean host?)"],
+  [["host"], "a command is missing"],
+  [["host", "keys", "a"], "unknown command 'keys' (Did you mean key?)"],
+  [["host", "key"], "missing required argument 'host'"],
+  [["host", "key", "a", "b"], "too many arguments for 'key'. Expected 1 argument but got 2: a, b."],
+  [["host", "key", "a", "--port", "ssh"], "option '--port <port>' argument 'ssh' is invalid. 1 to 65535 is expected"],
+  [["host", "key", "a", "--jump", "gate.example"], "option '--jump <login>' argument 'gate.example' is invalid. USER@HOST or USER@HOST:PORT is expected"],
+  [["host", "key", "a", "--jump", "me@gate.example"], "--jump wants the jump host's own key: --jump-key 'TYPE BASE64', as `host key` prints it"],
+  [["host", "key", "a", "--jump-key", key], "--jump-key and --identity belong to --jump, which is not there"],
+  [["host", "key", "a", "--stack", "dev"], "unknown option '--stack'"],
+  [["host", "bootstrap", "gpu", "--stack", "dev"], "'gpu' is no role: build, cache or builder"],
+  [["host", "bootstrap", "builder", "0", "--stack", "dev"], "'0' is no number of a builder: 1 or more"],
+  [["cache", "key", "team:1"], "'team:1' is no name of a key: letters, digits and . _ -"],
+  [["cache", "key", "team-1", "--colour"], "unknown option '--colour'"],
+  [["aws", "account"], "missing required argument 'region'"],
+  [["aws", "image", "gpu", "--stack", "dev"], "too many arguments for 'image'. Expected 0 arguments but got 1: gpu."],
 ];
-for (const row of bad) test(`OPS_USAGE: ${row.input.join(" ")}`, () => assertFault(row, parseArguments));
+for (const [args, problem] of bad) {
+  test(`OPS_USAGE: ${args.join(" ")}`, async () => {
+    await assert.rejects(ops(...args), (error) => {
+      assert.ok(error instanceof FaultError);
+      assert.deepEqual(error.faults, [{ code: "OPS_USAGE", where: "npm run ops", problem }]);
+      return true;
+    });
+  });
+}
 
-test("help names every command and option", async () => {
-  assert.deepEqual(await ops("--help"), { printed: [helpText], told: [] });
-  assert.deepEqual(await ops(), { printed: [helpText], told: [] });
-  for (const word of ["host key", "host bootstrap", "cache key", "aws account", "aws image", "--port", "--jump", "--jump-key", "--identity", "--stack", "--json"]) assert.ok(helpText.includes(word), word);
+/** Every command, without the groups. */
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+test("help names every group; a command's has its options, examples and the exit codes", async () => {
+  const said: string[] = [];
+  const program = opsProgram(opsContext({}));
+  program.configureOutput({ writeOut: (text) => said.push(text) }).outputHelp();
+  for (const { name } of program.commands.map((each) => ({ name: each.name() }))) assert.match(said.join(""), new RegExp(`^ {2}${name} `, "m"));
+  for (const command of leaves(program)) {
+    const shown: string[] = [];
+    command.configureOutput({ writeOut: (text) => shown.push(text) }).outputHelp();
+    for (const part of ["--json", "Examples:\n", "npm run --silent ops -- ", "Exit codes: "]) assert.ok(shown.join("").includes(part), `${command.name()}: ${part}`);
+  }
 });
 
 test("host key: the line for the configuration, and the fingerprint that ssh-keygen shows of it", async () => {
