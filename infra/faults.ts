@@ -52,6 +52,7 @@ export const faultTable = {
   GRAPH_INPUT_SPECIAL: { cause: "an input is neither a file nor a folder", cure: "remove it from the layer's folder" },
   GRAPH_INPUT_NAME: { cause: "an input's name has characters that are not safe in a Nix path", cure: "use letters, digits and . _ + - only" },
   GRAPH_INPUT_UNREADABLE: { cause: "an input cannot be read", cure: "give read permission to the user who runs pulumi" },
+  PLUGIN_MISSING: { cause: "a stack wants a Pulumi plugin that is not there, and Pulumi may not download it", cure: "pulumi plugin install resource NAME VERSION" },
   HOST_TOOL_MISSING: { cause: "the host lacks a program", cure: "run `npm run setup`" },
   HOST_NIX_OLD: { cause: "the host's Nix is older than 2.18", cure: "run `npm run setup`, then `. .local/env.sh`" },
   HOST_SYSTEM: { cause: "the host cannot build for the configured system", cure: "set `systems` to the host's, or choose another host" },

@@ -10,6 +10,7 @@ import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
 import { imageLayers } from "./fingerprint.ts";
 import { Layers } from "./layers.ts";
+import { needPlugins } from "./plugins.ts";
 import { Publish } from "./publish.ts";
 import { readPlan } from "./read-plan.ts";
 import { needsGpu } from "./layer-graph.ts";
@@ -23,7 +24,9 @@ const root = join(import.meta.dirname, "..");
 
 function planOrStop(): Plan<StackConfig> {
   try {
-    return readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()), secretSections(process.env));
+    const plan = readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()), secretSections(process.env));
+    needPlugins(usesOfAws(plan.config).length > 0 ? ["aws"] : []);
+    return plan;
   } catch (error) {
     // A RunError is shown as it is, without a stack trace.
     if (error instanceof FaultError) throw new pulumi.RunError(`\n${error.message}`);

@@ -5,7 +5,11 @@ import { type MockedProgram, type Registered, runMocked } from "./mocked-program
 
 let runs = 0;
 
-export function awsProgram(stack: "team" | "prod", more: Sections = {}, answers: AwsAnswersOptions = {}): Promise<MockedProgram> {
+/** There is no engine, so no plugin is wanted. */
+const NO_PLUGINS = { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "false" };
+
+export function awsProgram(stack: "team" | "prod", more: Sections = {}, answers: AwsAnswersOptions = {}, env: Readonly<Record<string, string>> = NO_PLUGINS): Promise<MockedProgram> {
+  Object.assign(process.env, env);
   const config = Object.fromEntries(Object.entries(stackConfig(stack, more)).map(([key, value]) => [`comfyui:${key}`, JSON.stringify(value)]));
   // Another query is another module: the program runs each time.
   return runMocked(() => import(`../../infra/index.ts?${++runs}`), { stack, config, secretKeys: ["comfyui:binaryCache"], answers: awsAnswers(answers) });
