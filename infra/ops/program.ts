@@ -5,6 +5,7 @@ import type { Context, OpsCommand } from "./command.ts";
 import { awsAccount } from "./commands/aws-account.ts";
 import { awsImage } from "./commands/aws-image.ts";
 import { cacheKey } from "./commands/cache-key.ts";
+import { completion } from "./commands/completion.ts";
 import { hostBootstrap } from "./commands/host-bootstrap.ts";
 import { hostKey } from "./commands/host-key.ts";
 import { ScriptFailed } from "./script.ts";
@@ -19,7 +20,7 @@ const groups: Readonly<Record<string, string>> = {
   aws: "what stacks on AWS need by hand",
 };
 
-const commands: readonly OpsCommand[] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage];
+const commands: readonly OpsCommand[] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage, completion(opsProgram)];
 
 /** In every command's help. */
 const EXIT_CODES = `

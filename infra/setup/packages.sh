@@ -4,7 +4,7 @@
 # command:package of Debian and Ubuntu
 engine_tools=(flock:util-linux sha256sum:coreutils tar:tar gzip:gzip)
 run_tools=("${engine_tools[@]}" skopeo:skopeo jq:jq zstd:zstd timeout:coreutils python3:python3 apt-get:apt dpkg-deb:dpkg)
-test_tools=(dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
+test_tools=(zsh:zsh dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
   unshare:util-linux nsenter:util-linux ip:iproute2 iptables:iptables debootstrap:debootstrap ssh:openssh-client ssh-keygen:openssh-client losetup:mount
   xz:xz-utils curl:curl git:git gpg:gnupg)
 lock_tools=(python3:python3 git:git jq:jq tar:tar flock:util-linux)
