@@ -8,6 +8,7 @@ import { awsParts } from "./config/aws-parts.ts";
 import { crossFaults, sections } from "./config/cross-faults.ts";
 import { builders, buildHost } from "./config/hosts.ts";
 import { plainSecrets, showExceptSecrets } from "./config/secrets.ts";
+import { verify } from "./config/verify.ts";
 import { issueViews, type IssueView } from "./zod-faults.ts";
 
 const keepOrDelete = z.enum(["keep", "delete"]);
@@ -46,6 +47,7 @@ export const configSchema = z.strictObject({
       ecrRegistry,
     ])
     .default({ kind: "oci-directory", path: ".local/images" }),
+  verify,
   /** Further binary caches, only read, asked before anything is built. Default: none. Re-runs all layers. */
   substituters: z.array(z.strictObject({ url: substituterUrl, publicKey })).default([]),
   /** What `pulumi destroy` does with what it could take away. Default: keep both. Re-runs no layer. */

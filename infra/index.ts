@@ -60,10 +60,14 @@ const published = new Publish(`${name}-publish`, {
 const layers = built.outputs;
 const image = published.answer;
 const cache = opened.answer.apply((text) => parseAnswer(cacheAnswer, text));
-const run = image.apply((answer) => {
-  const { flavor, compression } = plan.settings;
-  return snippets(runnable(answer, { flavor, compression, gpu: needsGpu(plan.graph, flavor) }));
-});
+const { flavor, compression } = plan.settings;
+const runs = image.apply((answer) => runnable(answer, { flavor, compression, gpu: needsGpu(plan.graph, flavor) }));
+const run = runs.apply(snippets);
+const { verify } = plan.config;
+if (verify.kind === "container") {
+  const { Verify } = await import("./verify.ts");
+  new Verify(`${name}-verify`, { plan, verify, image: runs.apply((each) => each.image), machine: onAws?.buildHost });
+}
 
 /** The stack's outputs; those of a stack on AWS say what it costs. */
 export default { layers, image, cache, run, ...(onAws && { estimate: onAws.estimate }) };

@@ -1,6 +1,7 @@
 import type { configSchema, StackConfig } from "../config.ts";
 import type { Fault } from "../faults.ts";
 import { publicKeyOf } from "./signing-key.ts";
+import { verifyFaults } from "./verify.ts";
 
 /** Sections that are right by themselves; what is wrong within one is reported beside this, so that both are mended at once. */
 export type Sections = { readonly [K in keyof StackConfig]: StackConfig[K] | undefined };
@@ -12,7 +13,7 @@ export function sections({ shape }: typeof configSchema, input: Record<string, u
 
 /** What no single value shows. */
 export function crossFaults(all: Sections, flavors: readonly string[] | undefined): Fault[] {
-  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all)];
+  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all), ...verifyFaults(all)];
 }
 
 function flavorFaults({ flavor }: Sections, flavors: readonly string[] | undefined): Fault[] {
