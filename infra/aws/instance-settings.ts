@@ -11,9 +11,11 @@ export interface InstanceSettingsArgs {
   /** 0: it never stops by itself. */
   readonly idleMinutes: number;
   readonly gpu: boolean;
+  /** Who uses the host's Docker. Default: nobody. */
+  readonly docker?: string | undefined;
 }
 
 /** Settings of infra/hosts/bootstrap/instance.sh, which says what each means. */
-export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu }: InstanceSettingsArgs): Machine["settings"] {
-  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace: metrics ? metricNamespace(place) : null, registry, idleMinutes, gpu };
+export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu, docker }: InstanceSettingsArgs): Machine["settings"] {
+  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace: metrics ? metricNamespace(place) : null, registry, idleMinutes, gpu, ...(docker !== undefined && { docker }) };
 }

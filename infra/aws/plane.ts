@@ -84,7 +84,8 @@ function makeBuildHost(name: string, own: Ec2BuildHostConfig, { place, section, 
     { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository },
     options,
   );
-  const settings = instanceSettings({ place, role: "build-host", metrics: section.alarms !== undefined, registry: repository === undefined ? null : registryHost(place), idleMinutes: own.idleMinutes, gpu: own.gpu });
+  const docker = config.verify.kind === "container" && config.verify.docker.kind === "build-host" ? ami.user : undefined;
+  const settings = instanceSettings({ place, role: "build-host", metrics: section.alarms !== undefined, registry: repository === undefined ? null : registryHost(place), idleMinutes: own.idleMinutes, gpu: own.gpu, docker });
   return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }) };
 }
 

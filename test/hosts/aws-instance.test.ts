@@ -48,6 +48,18 @@ test("a build host on EC2", async (t) => {
     assert.match(stderr, /ecr|credential/i);
   });
 
+  await t.test("VERIFY_DOCKER: is to try the image without Docker; with it, its admin may use it, and logs in by the role too", async () => {
+    await machine.bash("useradd --create-home admin");
+    const text = textFor({ ...instance(20), docker: "admin" });
+    const { stderr } = await machine.ssh("bash -s", { input: text, allowFailure: true });
+    assert.match(stderr, /^error\[VERIFY_DOCKER\]: this host is to try the image, and has no Docker$/m);
+    await machine.bash("groupadd docker");
+    await machine.ssh("bash -s", { input: text });
+    assert.match((await machine.bash("id -nG admin")).stdout, /\bdocker\b/);
+    assert.deepEqual(JSON.parse((await machine.bash("cd && su admin -c 'cat ~/.docker/config.json'")).stdout), { credHelpers: { [REGISTRY]: "ecr-login" } });
+    assert.equal((await machine.ssh("bash -s", { input: text })).stderr, "", "again, nothing changes");
+  });
+
   await t.test("is idle when nobody is there, and not while somebody is or something is built", async () => {
     assert.equal((await machine.bash(WATCH)).stdout, "systemctl poweroff\n");
     assert.equal((await machine.ssh(WATCH)).stdout, "", "an SSH session: this one");

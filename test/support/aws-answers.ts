@@ -13,7 +13,7 @@ export const HOST_KEY = { privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nthe 
 const remoteAnswers: Readonly<Record<string, string>> = {
   "comfyui-host": JSON.stringify({ nix: "nix (Nix) 2.26.3", system: "x86_64-linux", builderKey: null }),
   "comfyui-cache": JSON.stringify({ location: "http://cache.example", publicKey: "k", pushKey: "ssh-ed25519 PUSH" }),
-  "comfyui-publish-image": JSON.stringify({ reference: "docker://x", tag: "tag", digest: "sha256:0", size: 1, status: "published", sentBytes: 1, skippedBytes: 0, seconds: 1 }),
+  "comfyui-publish-image": JSON.stringify({ reference: "docker://registry.example/comfyui:tag", tag: "tag", digest: "sha256:0", size: 1, status: "published", sentBytes: 1, skippedBytes: 0, seconds: 1 }),
 };
 
 function layerAnswer(layer: string): string {
@@ -38,6 +38,9 @@ export function awsAnswers({ ami = "ami-0123456789abcdef0", choose = ([first]) =
   return {
     resources: {
       "pulumi:providers:aws": plain,
+      "pulumi:providers:docker": plain,
+      "docker:index/remoteImage:RemoteImage": plain,
+      "docker:index/container:Container": plain,
       "command:remote:Command": ({ name }) => ({ state: { stdout: remoteAnswers[name] ?? layerAnswer(name) } }),
       "command:remote:CopyToRemote": plain,
       "command:local:Command": local,

@@ -17,6 +17,7 @@ test("an empty configuration is the documented default", () => {
     registry: { kind: "oci-directory", path: ".local/images" },
     substituters: [],
     destroy: { cache: "keep", image: "keep" },
+    verify: { kind: "none" },
   });
 });
 

@@ -1,20 +1,33 @@
 # shellcheck shell=bash
 # What a host on EC2 has beside its role: it stops itself when idle, sends metrics, and logs in to ECR by its instance's role.
 # Settings: {role: "instance", hostRole: name of its role, region, disk: folder whose disk is measured, namespace: null | of
-# its metrics, registry: null | host that comfyui logs in to, idleMinutes: 0 for never, gpu}. WATCH holds aws/watch.sh.
+# its metrics, registry: null | host that comfyui logs in to, idleMinutes: 0 for never, gpu, docker: who uses the host's Docker,
+# where somebody does}. WATCH holds aws/watch.sh.
 
-# registry_login: comfyui's skopeo asks the helper, and the helper asks AWS for a password of 12 hours; none is kept.
+# registry_login USER FILE: what USER runs asks the helper, and the helper asks AWS for a password of 12 hours; none is kept.
+# FILE: the program's, below USER's home.
 registry_login() {
   local registry file home logins='{}'
   registry=$(setting .registry)
   [ -n "$registry" ] || return 0
   packages amazon-ecr-credential-helper
-  home=$(getent passwd comfyui | cut -d : -f 6)
-  file=$home/.config/containers/auth.json
-  install -d -o comfyui -g comfyui -m 700 "$home/.config" "$home/.config/containers"
+  home=$(getent passwd "$1" | cut -d : -f 6)
+  file=$home/$2
+  install -d -o "$1" -g "$1" -m 700 "$home/${2%%/*}" "$(dirname -- "$file")"
   # Logins of other registries stay.
   [ ! -s "$file" ] || logins=$(cat "$file")
-  put "$file" 600 comfyui:comfyui "$(jq --arg registry "$registry" '.credHelpers[$registry] = "ecr-login"' <<<"$logins")"
+  put "$file" 600 "$1:$1" "$(jq --arg registry "$registry" '.credHelpers[$registry] = "ecr-login"' <<<"$logins")"
+}
+
+# docker_user: who tries the image with the host's Docker. It is root here by sudo, so the group gives it nothing more.
+docker_user() {
+  local user
+  user=$(setting .docker)
+  [ -n "$user" ] || return 0
+  getent group docker >/dev/null ||
+    fail VERIFY_DOCKER "this host is to try the image, and has no Docker" "choose an image that has it, such as AWS's Deep Learning image (buildHost.gpu or buildHost.ami)" "no group docker" "Docker, installed and running"
+  member "$user" docker
+  registry_login "$user" .docker/config.json
 }
 
 # watch: a timer; nothing runs between.
@@ -64,7 +77,8 @@ ClientAliveCountMax 6'
 role() {
   gpu_driver
   command -v aws >/dev/null || packages awscli
-  registry_login
+  registry_login comfyui .config/containers/auth.json
+  docker_user
   sshd_alive
   watch
   answer role=instance "hostRole=$(setting .hostRole)"
