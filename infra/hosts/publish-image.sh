@@ -48,9 +48,9 @@ elif [ -n "$found" ]; then
 else
   check_limits "$manifest"
   say "image: publishing $REFERENCE"
-  blobs=$(send_image "$image" "$manifest" "$LOG")
-  sent=$(jq --arg blobs "$blobs" --argjson manifest "$manifest_size" \
-    '($blobs | split("\n")) as $sent | [(.config, .layers[] | select(.digest | IN($sent[])) | .size), $manifest] | add' "$manifest")
+  name=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$image/index.json")
+  blobs=$(send_image "oci:$image:$name" "$manifest" "$LOG")
+  sent=$(sent_bytes "$manifest" "$blobs")
   found=$(published_digest)
   [ "$found" = "$digest" ] || fail PUBLISH_DIGEST "the registry answers with another image than the one sent to $REFERENCE" "check the registry's storage, then run 'pulumi up' again" "$found" "$digest"
 fi

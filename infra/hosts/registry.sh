@@ -1,25 +1,24 @@
 # The registry as skopeo sees it: sourced, never run.
 # shellcheck shell=bash
 
-# open_registry TAG: the image's reference into REFERENCE, skopeo's options for it into INSPECT and COPY.
+# open_registry TAG: the tag in the request's registry, as open_reference leaves it.
 open_registry() {
-  local tls
-  INSPECT=()
-  COPY=()
   case $(asked .registry.kind) in
     oci-directory)
-      LAYOUT=$ROOT/$(asked .registry.path)
-      mkdir -p -- "$LAYOUT"
-      REFERENCE=oci:$LAYOUT:$1
+      mkdir -p -- "$ROOT/$(asked .registry.path)"
+      open_reference "oci:$ROOT/$(asked .registry.path):$1" true
       ;;
-    registry)
-      LAYOUT=
-      REFERENCE=docker://$(asked .registry.repository):$1
-      tls=$(asked .registry.tls)
-      [ "$tls" = true ] || { INSPECT=(--tls-verify=false) COPY=(--dest-tls-verify=false); }
-      ;;
+    registry) open_reference "docker://$(asked .registry.repository):$1" "$(asked .registry.tls)" ;;
     *) fail REQUEST_INVALID "the registry's kind is not known" "run 'pulumi up' with the program of this script's revision" "$(asked .registry.kind)" "oci-directory or registry" ;;
   esac
+}
+
+# open_reference REFERENCE TLS: the image's reference into REFERENCE, the layout's folder into LAYOUT where it lies in one,
+# skopeo's options for it into INSPECT and COPY.
+open_reference() {
+  REFERENCE=$1 LAYOUT="" INSPECT=() COPY=()
+  case $1 in oci:*) LAYOUT=${1#oci:} LAYOUT=${LAYOUT%:*} ;; esac
+  [ "$2" = true ] || { INSPECT=(--tls-verify=false) COPY=(--dest-tls-verify=false); }
 }
 
 # published_digest: digest of the manifest that the registry has under the reference, computed from the bytes it sends;
@@ -67,15 +66,22 @@ move_live_tag() {
   REFERENCE=$reference
 }
 
-# send_image IMAGE MANIFEST LOG: copies the layout's image; digests of the blobs really sent on stdout. Skopeo names them only
-# in its debug messages, of which nothing else is kept: others may hold what a log must not.
+# send_image FROM MANIFEST LOG [OPTION...]: copies an image to REFERENCE, with skopeo's options for where it comes from; digests of
+# the blobs really sent on stdout. Skopeo names them only in its debug messages, of which nothing else is kept: others may hold
+# what a log must not.
 send_image() {
-  local name status=0 before=
-  name=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$1/index.json")
-  [ -z "$LAYOUT" ] || before=$(jq -r '.config.digest, .layers[].digest' "$2" | missing_blobs)
-  skopeo --debug --insecure-policy copy --preserve-digests --retry-times 3 "${COPY[@]}" "oci:$1:$name" "$REFERENCE" 2>&1 >/dev/null |
-    grep -o -E 'Upload of layer sha256:[0-9a-f]{64} complete|level=(warning|error|fatal) .*' >>"$3" || status=${PIPESTATUS[0]}
-  [ "$status" -eq 0 ] || fail PUBLISH_FAILED "the image could not be copied to $REFERENCE: $(tail -n 1 "$3")" \
+  local from=$1 manifest=$2 log=$3 status=0 before=
+  shift 3
+  [ -z "$LAYOUT" ] || before=$(jq -r '.config.digest, .layers[].digest' "$manifest" | missing_blobs)
+  skopeo --debug --insecure-policy copy --preserve-digests --retry-times 3 "$@" "${COPY[@]}" "$from" "$REFERENCE" 2>&1 >/dev/null |
+    grep -o -E 'Upload of layer sha256:[0-9a-f]{64} complete|level=(warning|error|fatal) .*' >>"$log" || status=${PIPESTATUS[0]}
+  [ "$status" -eq 0 ] || fail PUBLISH_FAILED "the image could not be copied to $REFERENCE: $(tail -n 1 "$log")" \
     "check that the registry is reachable and that this host is logged in ('skopeo login')"
-  if [ -n "$LAYOUT" ]; then printf '%s\n' "$before"; else sed -n -E 's/^Upload of layer (sha256:[0-9a-f]{64}) complete$/\1/p' "$3"; fi | sort -u
+  if [ -n "$LAYOUT" ]; then printf '%s\n' "$before"; else sed -n -E 's/^Upload of layer (sha256:[0-9a-f]{64}) complete$/\1/p' "$log"; fi | sort -u
+}
+
+# sent_bytes MANIFEST BLOBS: bytes of these blobs and of the manifest itself.
+sent_bytes() {
+  jq --arg blobs "$2" --argjson manifest "$(stat -L -c %s "$1")" \
+    '($blobs | split("\n")) as $sent | [(.config, .layers[] | select(.digest | IN($sent[])) | .size), $manifest] | add' "$1"
 }

@@ -8,6 +8,8 @@ import { cacheKey } from "./commands/cache-key.ts";
 import { completion } from "./commands/completion.ts";
 import { hostBootstrap } from "./commands/host-bootstrap.ts";
 import { hostKey } from "./commands/host-key.ts";
+import { promoteImage } from "./commands/promote.ts";
+import { rollbackImage } from "./commands/rollback.ts";
 import { ScriptFailed } from "./script.ts";
 
 /** What a person types before a command. */
@@ -20,7 +22,7 @@ const groups: Readonly<Record<string, string>> = {
   aws: "what stacks on AWS need by hand",
 };
 
-const commands: readonly OpsCommand[] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage, completion(opsProgram)];
+const commands: readonly OpsCommand[] = [] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage, promoteImage, rollbackImage, completion(opsProgram)];
 
 /** In every command's help. */
 const EXIT_CODES = `

@@ -65,7 +65,7 @@ async function digestOf(tag: string): Promise<string> {
 test("the live tag goes from image to image, and moves nothing where it is right already", async () => {
   for (const name of ["first", "second"]) {
     const image = layout(name, [name]);
-    const sent = await functions(name, { liveTag: "live-team" }, `send_image ${image.path} ${image.manifest} ${folder}/log\nmove_live_tag ${image.digest}\necho "now $REFERENCE" >&2`);
+    const sent = await functions(name, { liveTag: "live-team" }, `send_image oci:${image.path}:${name} ${image.manifest} ${folder}/log\nmove_live_tag ${image.digest}\necho "now $REFERENCE" >&2`);
     assert.equal(sent.code, 0, sent.stderr);
     assert.match(sent.stderr, /image: live-team is this one now/);
     assert.match(sent.stderr, new RegExp(`now docker://${registry.address}/comfyui:${name}\n`), "the image itself goes by its own tag");
