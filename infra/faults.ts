@@ -231,6 +231,8 @@ export const faultTable = {
   OPS_USAGE: { cause: "the operators' tool was called with an argument that it does not know", cure: "npm run ops -- --help" },
   OPS_NOT_UP: { cause: "a command asks for what `pulumi up` makes, and there was none yet", cure: "pulumi up" },
   IMAGE_MISSING: { cause: "the registry has no image under this tag", cure: "name another tag; an image that a stack published and that is lost, `pulumi up` publishes again" },
+  IMAGE_KIND: { cause: "what the registry has under this name is no single image of tar layers", cure: "name an image of one system" },
+  IMAGE_SOURCES: { cause: "the build host does not know what an image was made from: it has not put it together, or was cleaned since", cure: "build it there: `pulumi up` at the revision that made it" },
   PROMOTE_PLACES: { cause: "an image in a folder of one build host was to be promoted from another", cure: "publish to a registry (`comfyui:registry`), or build both stacks on one host" },
   PROMOTE_TAG_FIXED: { cause: "the registry lets no tag of this name move", cure: "name one that may: `--tag`; on ECR the repository's exclusions from tag immutability" },
   PROMOTE_MOVED: { cause: "somebody else moved the tag at the same time", cure: "look at what they did, then run the command again" },

@@ -6,6 +6,7 @@ import { awsAccount } from "./commands/aws-account.ts";
 import { awsImage } from "./commands/aws-image.ts";
 import { cacheKey } from "./commands/cache-key.ts";
 import { completion } from "./commands/completion.ts";
+import { diffImages } from "./commands/diff.ts";
 import { hostBootstrap } from "./commands/host-bootstrap.ts";
 import { hostKey } from "./commands/host-key.ts";
 import { promoteImage } from "./commands/promote.ts";
@@ -22,7 +23,7 @@ const groups: Readonly<Record<string, string>> = {
   aws: "what stacks on AWS need by hand",
 };
 
-const commands: readonly OpsCommand[] = [] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage, promoteImage, rollbackImage, completion(opsProgram)];
+const commands: readonly OpsCommand[] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage, promoteImage, rollbackImage, diffImages, completion(opsProgram)];
 
 /** In every command's help. */
 const EXIT_CODES = `

@@ -3,7 +3,9 @@
 
 # open_work: WORK, a folder of this run alone.
 open_work() {
-  WORK=$(mktemp -d)
+  mkdir -p "$STATE/work"
+  # Blobs may be larger than the temporary folder.
+  WORK=$(mktemp -d -- "$STATE/work/ops.XXXXXX")
   trap 'rm -rf -- "$WORK"' EXIT
 }
 
