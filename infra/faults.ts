@@ -236,7 +236,7 @@ export const faultTable = {
   PROMOTE_PLACES: { cause: "an image in a folder of one build host was to be promoted from another", cure: "publish to a registry (`comfyui:registry`), or build both stacks on one host" },
   PROMOTE_TAG_FIXED: { cause: "the registry lets no tag of this name move", cure: "name one that may: `--tag`; on ECR the repository's exclusions from tag immutability" },
   PROMOTE_MOVED: { cause: "somebody else moved the tag at the same time", cure: "look at what they did, then run the command again" },
-  ROLLBACK_NONE: { cause: "a moving tag stands on its first image, or there is no such tag", cure: "name an image by `--to`" },
+  PROMOTE_NONE_BEFORE: { cause: "a moving tag stands on its first image, or there is no such tag", cure: "name an image by `--to`" },
   OPS_ROLE: { cause: "the stack's configuration has no machine of this role", cure: "name another stack or role, or configure the machine first" },
   CI_VARIABLE_MISSING: { cause: "a repository variable is not set, though the variable of the role is", cure: "set it: Settings, Secrets and variables, Actions, Variables; or remove the role's, which switches the job off" },
   CI_VARIABLE_INVALID: { cause: "a repository variable has a value that cannot be right", cure: "correct it: Settings, Secrets and variables, Actions, Variables" },

@@ -40,7 +40,7 @@ export function permissions({ place, role, repository, metrics, sessions }: Role
     hostKeyPermission(place, role),
     ...(metrics ? [metricsPermission(place)] : []),
     ...(sessions ? [sessionPermission] : []),
-    ...(repository === undefined ? [] : [loginPermission, pushPermission(place, repository)]),
+    ...(repository === undefined ? [] : [loginPermission, pushPermission(place, repository), tagsPermission(place, repository)]),
   ];
 }
 
@@ -97,6 +97,11 @@ function pushPermission(place: Place, repository: string): Permission {
     resources: [repositoryArn(place, repository)],
     neededBy: { file: "infra/hosts/registry.sh", line: "skopeo --debug --insecure-policy copy" },
   };
+}
+
+/** For the history of a promoted tag. */
+function tagsPermission(place: Place, repository: string): Permission {
+  return { id: "RegistryTags", actions: ["ecr:ListImages"], resources: [repositoryArn(place, repository)], neededBy: { file: "infra/hosts/ops/tags.sh", line: "skopeo list-tags" } };
 }
 
 /** Who else may pull from the repository; nothing where nobody else may. */

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { EcrConfig } from "../config/aws.ts";
-import { lifecyclePolicy, LIVE_TAGS } from "./ecr-lifecycle.ts";
+import { lifecyclePolicy, MOVING_TAGS } from "./ecr-lifecycle.ts";
 import { pullDocument } from "./policies.ts";
 
 export interface RegistryArgs {
@@ -11,7 +11,7 @@ export interface RegistryArgs {
 }
 
 /**
- * The image's repository on Amazon ECR. Tags are fingerprints and never change, but for each stack's live tag. No scan on push:
+ * The image's repository on Amazon ECR. Tags are fingerprints and never change, but for each stack's live tag and `stable`. No scan on push:
  * ECR's basic scanning refuses an image without a distribution's package list, as ours is; enhanced scanning (Amazon Inspector)
  * is a setting of the whole account. Cost: 0.10 USD a GiB and month; pulls in the region are free.
  */
@@ -28,7 +28,7 @@ export class Registry extends pulumi.ComponentResource {
       {
         name: config.name,
         imageTagMutability: "IMMUTABLE_WITH_EXCLUSION",
-        imageTagMutabilityExclusionFilters: [{ filter: LIVE_TAGS, filterType: "WILDCARD" }],
+        imageTagMutabilityExclusionFilters: MOVING_TAGS.map((filter) => ({ filter, filterType: "WILDCARD" })),
         imageScanningConfiguration: { scanOnPush: false },
         encryptionConfigurations: [{ encryptionType: "AES256" }],
         forceDelete: !keep,

@@ -81,7 +81,7 @@ test("the next image: only what changed is sent; rollback takes `stable` back, a
   await ops(["rollback", "--stack", "release"]);
   assert.equal(await digestOf("stable"), first.digest);
   const none = await ops(["rollback", "--stack", "release"], { allowFailure: true });
-  assert.match(none.stderr, /^error\[ROLLBACK_NONE\]: .*: there is no image to go back to$/m);
+  assert.match(none.stderr, /^error\[PROMOTE_NONE_BEFORE\]: .*: there is no image to go back to$/m);
   for (const _ of [1, 2]) await ops(["rollback", "--stack", "release", "--to", second.tag]);
   assert.equal(await digestOf("stable"), second.digest);
   const lost = await ops(["rollback", "--stack", "release", "--to", "000000000000"], { allowFailure: true });

@@ -1,11 +1,11 @@
 /** What registry.sh does beside sending an image: the limits of a registry, and the tag of the image that is live. */
 import assert from "node:assert/strict";
-import { hash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CHECKOUT } from "../support/checkout.ts";
+import { ociLayout } from "../support/oci-layout.ts";
 import { type Result, run } from "../support/process.ts";
 import { Registry } from "../support/registry.ts";
 
@@ -20,28 +20,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Layout {
-  readonly path: string;
-  readonly manifest: string;
-  readonly digest: string;
-}
-
-/** An OCI layout with these layers, which are no archives: nothing looks into them. */
-function layout(name: string, layers: readonly string[]): Layout {
-  const path = join(folder, name);
-  mkdirSync(join(path, "blobs/sha256"), { recursive: true });
-  const add = (mediaType: string, text: string) => {
-    const hex = hash("sha256", text, "hex");
-    writeFileSync(join(path, "blobs/sha256", hex), text);
-    return { mediaType, digest: `sha256:${hex}`, size: text.length };
-  };
-  const blobs = layers.map((text) => add("application/vnd.oci.image.layer.v1.tar", text));
-  const config = add("application/vnd.oci.image.config.v1+json", JSON.stringify({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: blobs.map(({ digest }) => digest) } }));
-  const manifest = add("application/vnd.oci.image.manifest.v1+json", JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config, layers: blobs }));
-  writeFileSync(join(path, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
-  writeFileSync(join(path, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [{ ...manifest, annotations: { "org.opencontainers.image.ref.name": name } }] }));
-  return { path, manifest: join(path, "blobs/sha256", manifest.digest.slice(7)), digest: manifest.digest };
-}
+const layout = (name: string, layers: readonly string[]) => ociLayout(folder, name, layers);
 
 /** Runs lines that use the functions, for this tag and request. */
 function functions(tag: string, request: object, lines: string): Promise<Result> {
@@ -65,7 +44,7 @@ async function digestOf(tag: string): Promise<string> {
 test("the live tag goes from image to image, and moves nothing where it is right already", async () => {
   for (const name of ["first", "second"]) {
     const image = layout(name, [name]);
-    const sent = await functions(name, { liveTag: "live-team" }, `send_image oci:${image.path}:${name} ${image.manifest} ${folder}/log\nmove_live_tag ${image.digest}\necho "now $REFERENCE" >&2`);
+    const sent = await functions(name, { liveTag: "live-team" }, `send_image ${image.reference} ${image.manifest} ${folder}/log\nmove_live_tag ${image.digest}\necho "now $REFERENCE" >&2`);
     assert.equal(sent.code, 0, sent.stderr);
     assert.match(sent.stderr, /image: live-team is this one now/);
     assert.match(sent.stderr, new RegExp(`now docker://${registry.address}/comfyui:${name}\n`), "the image itself goes by its own tag");

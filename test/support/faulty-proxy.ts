@@ -24,17 +24,37 @@ export async function spoilManifests(registry: string): Promise<FaultyProxy> {
   });
 }
 
+/** A tag that is there never changes, as in a repository of Amazon ECR whose tags are immutable; its words are ECR's. */
+export async function fixTags(registry: string): Promise<FaultyProxy> {
+  return serve((incoming, outgoing) => {
+    const { method, url = "" } = incoming;
+    const [, tag] = /\/manifests\/([^:]+)$/.exec(url) ?? [];
+    if (method !== "PUT" || tag === undefined) return forward(registry, incoming, outgoing, (answer) => passOn(answer, outgoing));
+    request(`http://${registry}${url}`, { method: "HEAD", headers: { accept: "application/vnd.oci.image.manifest.v1+json" } }, ({ statusCode }) => {
+      if (statusCode !== 200) return forward(registry, incoming, outgoing, (answer) => passOn(answer, outgoing));
+      incoming.resume().on("end", () => {
+        const message = `The image tag '${tag}' already exists in the repository and cannot be overwritten because the tag is immutable.`;
+        outgoing.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ errors: [{ code: "TAG_INVALID", message }] }));
+      });
+    }).end();
+  });
+}
+
 /** From the end of the first upload on it answers nobody any more: a registry that goes down in the middle. */
 export async function dieInUpload(registry: string): Promise<FaultyProxy> {
   let dead = false;
   return serve((incoming, outgoing) => {
     if (dead) return void incoming.socket.destroy();
     forward(registry, incoming, outgoing, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
+      passOn(answer, outgoing);
       if (incoming.method === "PUT") answer.on("end", () => (dead = true));
     });
   });
+}
+
+function passOn(answer: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+  answer.pipe(outgoing);
 }
 
 function forward(registry: string, incoming: IncomingMessage, outgoing: ServerResponse, answered: (answer: IncomingMessage) => void): void {

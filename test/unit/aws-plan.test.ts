@@ -106,12 +106,13 @@ test("subnets lie in their network, have no address in common, and are as many a
   );
 });
 
-test("ECR keeps the live images whatever their age, then the newest, and drops what has no tag", () => {
+test("ECR keeps the live images and the promoted ones whatever their age, then the newest, and drops what has no tag", () => {
   const { rules } = JSON.parse(lifecyclePolicy(20)) as { rules: { rulePriority: number; selection: Record<string, unknown> }[] };
-  assert.deepEqual(rules.map(({ rulePriority }) => rulePriority), [1, 2, 3]);
-  const [live, newest, untagged] = rules.map(({ selection }) => selection);
+  assert.deepEqual(rules.map(({ rulePriority }) => rulePriority), [1, 2, 3, 4]);
+  const [live, promoted, newest, untagged] = rules.map(({ selection }) => selection);
   assert.deepEqual(live, { tagStatus: "tagged", tagPatternList: ["live-*"], countType: "imageCountMoreThan", countNumber: 1000 });
   assert.match(liveTag("team"), /^live-/);
+  assert.deepEqual(promoted, { tagStatus: "tagged", tagPatternList: ["stable*"], countType: "imageCountMoreThan", countNumber: 1000 });
   assert.deepEqual(newest, { tagStatus: "tagged", tagPatternList: ["*"], countType: "imageCountMoreThan", countNumber: 20 });
   assert.equal(untagged?.["tagStatus"], "untagged");
 });

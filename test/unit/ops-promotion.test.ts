@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { FaultError } from "../../infra/faults.ts";
 import { goTo, type Image, promotion, standing, stepBack, type TagSet } from "../../infra/ops/promotion/history.ts";
+import { needInReach } from "../../infra/ops/promotion/promote.ts";
+import type { Place } from "../../infra/ops/script.ts";
 
 const images: readonly Image[] = ["a", "b", "c", "d"].map((letter) => ({ tag: letter.repeat(12), digest: `sha256:${letter.repeat(64)}` }));
 const [a, b, c] = images as [Image, Image, Image];
@@ -127,4 +130,24 @@ test("whatever is done and cut off: no move is lost or changed, the next run com
       }
     }),
   );
+});
+
+const there = (host: string, port = 22): Place => ({ there: { host, port, user: "build", hostKey: "ssh-ed25519 AAAA" }, folder: "comfyui/x" });
+const here: Place = { here: "/project" };
+const places: readonly (readonly [from: Place, to: Place, reached: boolean])[] = [
+  [here, here, true],
+  [there("a.example"), there("a.example"), true],
+  [there("a.example"), there("b.example"), false],
+  [there("a.example"), there("a.example", 2222), false],
+  [here, there("a.example"), false],
+];
+
+test("PROMOTE_PLACES: an image in a folder goes to stacks of the same build host alone, one in a registry to all", () => {
+  for (const [from, to, reached] of places) {
+    const both = [{ stack: "team", place: from }, { stack: "prod", place: to }] as const;
+    needInReach("docker://registry.example/comfyui:aaaaaaaaaaaa", both);
+    const check = () => needInReach("oci:/home/build/images:aaaaaaaaaaaa", both);
+    if (reached) check();
+    else assert.throws(check, (error) => error instanceof FaultError && /^error\[PROMOTE_PLACES\]: stacks team and prod: /.test(error.message));
+  }
 });

@@ -22,7 +22,9 @@ find_image() {
   done
   return 1
 }
-find_image "$digest" && drv=$(nix-store --query --deriver "$IMAGE") && [ -e "$drv" ] ||
+drv=""
+if find_image "$digest"; then drv=$(nix-store --query --deriver "$IMAGE"); fi
+[ -e "$drv" ] ||
   fail IMAGE_SOURCES "this host does not know what the image was made from" "build it here ('pulumi up' at the revision that made it), or name an image that this stack built" "$digest" "an image that this host has put together"
 
 # The layers' contents are roots beside the image: IMAGE-1 and so on.

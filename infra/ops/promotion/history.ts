@@ -4,6 +4,9 @@
  * along these numbers and is no move itself: a promotion after it continues from where the tag stands.
  */
 
+/** The tag that moves, where no other is named. */
+export const PROMOTED_TAG = "stable";
+
 /** One promotion. */
 export interface Move {
   /** From 1. */

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { PROMOTED_TAG } from "./history.ts";
 
 export interface MovingOptions {
   /** The tag that moves. */
@@ -7,7 +8,7 @@ export interface MovingOptions {
 }
 
 export function movingOption(command: Command): Command {
-  return command.option("--tag <tag>", "the tag that moves", movingTag, "stable");
+  return command.option("--tag <tag>", "the tag that moves", movingTag, PROMOTED_TAG);
 }
 
 export function dryRunOption(command: Command): Command {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { imageAnswer } from "../../answers.ts";
 import { FaultError } from "../../faults.ts";
 import type { Context } from "../command.ts";
+import type { Place } from "../script.ts";
 import { type Move, promotion, standing, type TagSet } from "./history.ts";
 import { notUp, samePlace, setAnswer, stackRegistry, type StackRegistry, tagsAnswer } from "./registry.ts";
 
@@ -34,10 +35,8 @@ export async function promote({ from, to, moving, dryRun }: PromoteArgs, context
   const [source, target] = await Promise.all([stackRegistry(from, context), stackRegistry(to, context)]);
   const image = source.stack.state.answer("comfyui-publish-image", imageAnswer);
   if (image === undefined) throw notUp(from, "no published image in its state");
-  if (image.reference.startsWith("oci:") && !samePlace(source.place, target.place)) {
-    throw new FaultError([{ code: "PROMOTE_PLACES", where: `stacks ${from} and ${to}`, problem: `the image lies in a folder of ${from}'s build host, which ${to}'s does not see`, found: image.reference, expected: "a registry, or one build host for both" }]);
-  }
   const { tag, digest, reference } = image;
+  needInReach(reference, [{ stack: from, place: source.place }, { stack: to, place: target.place }]);
   const { kind, tls } = tlsOf(source);
   const copy = await target.run("copy-image", { source: { reference, digest, tls: kind !== "registry" || tls !== false }, tag, dryRun }, copied);
   const known = await target.run("read-tags", { tags: [], history: moving }, tagsAnswer);
@@ -45,6 +44,14 @@ export async function promote({ from, to, moving, dryRun }: PromoteArgs, context
   const set = promotion(before, { tag, digest });
   if (!dryRun && set.length > 0) await target.run("set-tags", { moves: moving, stands: before.digest ?? null, set: set.map((each) => ({ ...each })) }, setAnswer);
   return { from, to, tag, moving, ...copy, before: before.digest ?? null, stood: before.current ?? null, set, dryRun };
+}
+
+type StackPlace = { readonly stack: string; readonly place: Place };
+
+/** An image in a folder is seen by its own build host alone, and the copy is made by the target's. */
+export function needInReach(reference: string, [from, to]: readonly [StackPlace, StackPlace]): void {
+  if (!reference.startsWith("oci:") || samePlace(from.place, to.place)) return;
+  throw new FaultError([{ code: "PROMOTE_PLACES", where: `stacks ${from.stack} and ${to.stack}`, problem: `the image lies in a folder of ${from.stack}'s build host, and ${to.stack}'s is another`, found: reference, expected: "a registry, or one build host for both" }]);
 }
 
 function tlsOf({ registry }: StackRegistry): { kind?: unknown; tls?: unknown } {

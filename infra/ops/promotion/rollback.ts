@@ -48,5 +48,5 @@ function digestOf(tag: string, digests: Readonly<Record<string, string | null>>,
 }
 
 function noneBefore(where: string, found: string, fix: string): FaultError {
-  return new FaultError([{ code: "ROLLBACK_NONE", where, problem: "there is no image to go back to", found, expected: "an image that was promoted before", fix }]);
+  return new FaultError([{ code: "PROMOTE_NONE_BEFORE", where, problem: "there is no image to go back to", found, expected: "an image that was promoted before", fix }]);
 }
