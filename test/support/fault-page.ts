@@ -29,6 +29,7 @@ const TITLES: Readonly<Record<string, string>> = {
   REQUEST: "Scripts of another revision",
   RUN: "Running the container",
   SETUP: "Set-up",
+  VERIFY: "Verifying the published image",
 };
 
 export function faultPage(): string {
