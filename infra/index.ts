@@ -38,7 +38,7 @@ reportFailedCommandsInOneLine();
 const read = planOrStop();
 const stack = pulumi.getStack();
 // Read only where it is needed: other stacks have no use for AWS, and its SDK and its plugin are large.
-const onAws = usesOfAws(read.config).length === 0 ? undefined : await (await import("./aws/plane.ts")).openAws(name, { config: read.config, stack });
+const onAws = usesOfAws(read.config).length === 0 ? undefined : await (await import("./aws/plane.ts")).openAws(name, { config: read.config, stack, layers: read.graph.layers.length });
 const plan: Plan = { ...read, config: onAws?.config ?? withoutAws(read.config) };
 const { host, ready: reached, options } = openBuildHost(`${name}-build-host`, { plan, root, stack, machine: onAws?.buildHost });
 const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, { ...options, dependsOn: [...reached] });

@@ -2,6 +2,7 @@
 import type { AwsConfig, Ec2BuildersConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
 import { builderTypes, buildHostTypes, rootGiB, type System } from "./defaults.ts";
 import { instanceType } from "./instance-types.ts";
+import { LAYER_METRICS, WORK_METRICS } from "./metrics.ts";
 import { HOURS_PER_MONTH, includedIops, includedThroughput, prices, SPOT_PART } from "./prices.ts";
 
 /** USD. A month has 730 hours. */
@@ -35,13 +36,15 @@ export interface EstimateArgs {
   readonly buildHost?: Ec2BuildHostConfig | undefined;
   readonly builders?: Ec2BuildersConfig | undefined;
   readonly cacheHost?: Ec2CacheHostConfig | undefined;
+  /** How many the image has. */
+  readonly layers: number;
   /** Whether the images are in a repository of the stack's. */
   readonly images: boolean;
   readonly keep: { readonly cache: boolean };
 }
 
-export function estimate({ aws, system, buildHost, builders, cacheHost, images, keep }: EstimateArgs): Estimate {
-  const build = [...(buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache)), ...(builders === undefined ? [] : builderCosts(builders))];
+export function estimate({ aws, system, buildHost, builders, cacheHost, layers, images, keep }: EstimateArgs): Estimate {
+  const build = [...(buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache)), ...(builders === undefined ? [] : builderCosts(builders)), ...(aws.metrics ? metricCosts(buildHost && layers, builders) : [])];
   const cache = cacheHost === undefined ? [] : cacheHostCosts(cacheHost, keep.cache);
   const hosts = Number(buildHost !== undefined) + Number(cacheHost !== undefined);
   const alarms = aws.alarms === undefined ? [] : [monthly("alarms", hosts * (2 * prices.alarmMonth + prices.metricMonth), false)];
@@ -75,6 +78,14 @@ function builderCosts(config: Ec2BuildersConfig): Cost[] {
       monthly(`${count} x builder, address and secret`, count * (prices.addressHour * HOURS_PER_MONTH + prices.secretMonth), false),
     ];
   });
+}
+
+/** At most: AWS counts a metric in the hours in which it is sent, and a layer is built in one of them. `layers`: of a build host. */
+function metricCosts(layers: number | undefined, builders: Ec2BuildersConfig | undefined): Cost[] {
+  const hosts = Number(layers !== undefined) + (builders === undefined ? 0 : builders.count * builders.systems.length);
+  const metrics = hosts * WORK_METRICS.length + (layers ?? 0) * LAYER_METRICS.length;
+  if (metrics === 0) return [];
+  return [{ what: `${metrics} metrics of hosts and layers, while they run`, perHour: cents((metrics * prices.metricMonth) / HOURS_PER_MONTH), perMonth: 0, kept: false }];
 }
 
 /** GiB of the disk of a cache host's system. */

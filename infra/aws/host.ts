@@ -6,6 +6,7 @@ import type { AmiSource } from "./defaults.ts";
 import { Firewall, type Opening } from "./firewall.ts";
 import { HostKey } from "./host-key.ts";
 import { imageId, imageReference } from "./images.ts";
+import { hostMetrics, sends } from "./metrics.ts";
 import { type Place, type Role, roleTags, secretName } from "./names.ts";
 import type { Network } from "./network.ts";
 import { HostRole } from "./role.ts";
@@ -92,7 +93,7 @@ export class Ec2Host extends pulumi.ComponentResource {
   #makeInstance(name: string, args: Ec2HostArgs, { type, subnetId, key }: Where): aws.ec2.Instance {
     const { place, role, config, repository, market, ami } = args;
     const parent = { parent: this };
-    const { profile } = new HostRole(`${name}-role`, { place, role, repository, metrics: config.alarms !== undefined, sessions: ami.user === "ubuntu", permissionsBoundary: config.permissionsBoundary }, parent);
+    const { profile } = new HostRole(`${name}-role`, { place, role, repository, metrics: sends(hostMetrics(config, role)), sessions: ami.user === "ubuntu", permissionsBoundary: config.permissionsBoundary }, parent);
     // The provider tries for 50 minutes where capacity is short, unless its retries end before; so this one's do.
     const provider = new aws.Provider(`${name}-provider`, { region: place.region, allowedAccountIds: [place.accountId], maxRetries: 5, defaultTags: { tags: { ...config.tags, ...roleTags(place, role) } } }, parent);
     return new aws.ec2.Instance(

@@ -1,11 +1,11 @@
 import type { Machine } from "../machine.ts";
+import { type HostMetrics, sends } from "./metrics.ts";
 import { metricNamespace, type Place, type Role } from "./names.ts";
 
 export interface InstanceSettingsArgs {
   readonly place: Place;
   readonly role: Role;
-  /** Whether it sends metrics. */
-  readonly metrics: boolean;
+  readonly metrics: HostMetrics;
   /** The registry's host that it logs in to by its role. */
   readonly registry: string | null;
   /** 0: it never stops by itself. */
@@ -17,5 +17,5 @@ export interface InstanceSettingsArgs {
 
 /** Settings of infra/hosts/bootstrap/instance.sh, which says what each means. */
 export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu, docker }: InstanceSettingsArgs): Machine["settings"] {
-  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace: metrics ? metricNamespace(place) : null, registry, idleMinutes, gpu, ...(docker !== undefined && { docker }) };
+  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace: sends(metrics) ? metricNamespace(place) : null, metrics: { ...metrics }, registry, idleMinutes, gpu, ...(docker !== undefined && { docker }) };
 }

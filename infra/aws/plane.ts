@@ -14,6 +14,8 @@ import { Ec2Host } from "./host.ts";
 import { instanceSettings } from "./instance-settings.ts";
 import { instanceType } from "./instance-types.ts";
 import type { Machine } from "../machine.ts";
+import { sayWhatStays } from "./kept.ts";
+import { hostMetrics } from "./metrics.ts";
 import { type Place, registryHost, stackTags } from "./names.ts";
 import { Network } from "./network.ts";
 import { Registry } from "./registry.ts";
@@ -43,7 +45,7 @@ interface Made {
   readonly options: pulumi.ComponentResourceOptions;
 }
 
-export async function openAws(name: string, { config, stack }: { readonly config: StackConfig; readonly stack: string }): Promise<OnAws> {
+export async function openAws(name: string, { config, stack, layers }: { readonly config: StackConfig; readonly stack: string; /** How many the image has. */ readonly layers: number }): Promise<OnAws> {
   const { aws: section } = config;
   if (section === undefined) throw new Error("comfyui:aws was checked by the configuration");
   const place: Place = { accountId: section.accountId, region: section.region, stack };
@@ -58,12 +60,14 @@ export async function openAws(name: string, { config, stack }: { readonly config
   const cache = served && makeCacheHost(`${name}-binary-cache-ec2`, served, made, build?.host);
   const registry = makeRegistry(`${name}-registry`, made);
   watchOver(name, made, [build, cache]);
+  const costs = estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, layers, images: config.registry.kind === "ecr", keep: { cache: config.destroy.cache === "keep" } });
+  sayWhatStays(`${name}-kept`, { place, estimate: costs, repository: config.registry.kind === "ecr" && config.destroy.image === "keep" ? config.registry.name : undefined, snapshots: section.snapshots !== undefined });
   return {
     config: { ...config, buildHost: await buildHostConfig(made, build), builders: await buildersConfig(made, builders), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
     ...(build && { buildHost: { ...build.machine, wake: wakeAll(build, builders) }, builders: builders.map(({ machine }) => machine) }),
     ...(cache && { cacheHost: cache.machine }),
     registry,
-    estimate: estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, images: config.registry.kind === "ecr", keep: { cache: config.destroy.cache === "keep" } }),
+    estimate: costs,
   };
 }
 
@@ -85,7 +89,7 @@ function makeBuildHost(name: string, own: Ec2BuildHostConfig, { place, section, 
     options,
   );
   const docker = config.verify.kind === "container" && config.verify.docker.kind === "build-host" ? ami.user : undefined;
-  const settings = instanceSettings({ place, role: "build-host", metrics: section.alarms !== undefined, registry: repository === undefined ? null : registryHost(place), idleMinutes: own.idleMinutes, gpu: own.gpu, docker });
+  const settings = instanceSettings({ place, role: "build-host", metrics: hostMetrics(section, "build-host"), registry: repository === undefined ? null : registryHost(place), idleMinutes: own.idleMinutes, gpu: own.gpu, docker });
   return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }) };
 }
 
@@ -113,7 +117,7 @@ function makeCacheHost(name: string, own: Ec2CacheHostConfig, { place, section, 
     const zone = aws.route53.getZoneOutput({ name: own.hostedZone }, { parent: host });
     new aws.route53.Record(`${name}-name`, { zoneId: zone.zoneId, name: domain, type: "A", ttl: 60, records: [host.address] }, { parent: host });
   }
-  const settings = instanceSettings({ place, role: "cache-host", metrics: section.alarms !== undefined, registry: null, idleMinutes: 0, gpu: false });
+  const settings = instanceSettings({ place, role: "cache-host", metrics: hostMetrics(section, "cache-host"), registry: null, idleMinutes: 0, gpu: false });
   return { host, admin: ami.user, machine: machineOf(host, { place, types: [own.type], settings }) };
 }
 
@@ -132,7 +136,7 @@ function makeBuilders(name: string, own: Ec2BuildersConfig, { place, section, ne
     const ami = defaultAmi(system, false);
     const openings = [...section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr })), ...(buildHost ? [{ what: "build", port: 22, group: buildHost.groupId }] : [])];
     const host = new Ec2Host(`${name}-${at + 1}`, { place, role, config: section, network, openings, types, market: own.market, ami, rootGiB: own.rootGiB, keepVolume: false }, options);
-    const settings = instanceSettings({ place, role, metrics: false, registry: null, idleMinutes: own.idleMinutes, gpu: false });
+    const settings = instanceSettings({ place, role, metrics: hostMetrics(section, role), registry: null, idleMinutes: own.idleMinutes, gpu: false });
     return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }), system, type: types[0] as string };
   });
 }

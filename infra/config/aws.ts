@@ -70,6 +70,12 @@ export const aws = z
     permissionsBoundary: policyArn.optional(),
     /** Who is told of a host that fails, and of a disk that fills. Default: nobody, no alarms. Cost: 0.10 USD a month each. */
     alarms: z.strictObject({ email }).optional(),
+    /**
+     * Whether CloudWatch counts what the build host and the builders do (namespace comfyui/STACK: each built layer's Seconds, Built,
+     * Substituted and Bytes by `Layer`; IdleMinutes, Sessions and Building by `Role`). Default: false. Re-runs no layer. Cost: 0.30 USD
+     * a month each, for the hours in which it is sent: three of a host while it runs, four of a layer in the hour that builds it.
+     */
+    metrics: z.boolean().default(false),
     /** Who is told when the month's cost of this stack is going to exceed the sum. Default: nobody. Cost: none. */
     budget: z.strictObject({ email, usdPerMonth: z.number().min(1).max(1_000_000) }).optional(),
     /** Daily snapshots of the hosts' volumes, and how many are kept. Default: none. Cost: 0.05 USD a GiB and month of what changed. */

@@ -11,6 +11,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/disk.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/build.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/metrics.sh"
 
 need jq nix nix-store flock timeout sha256sum
 read_request .layer .fingerprint .inputs .system .flavor .compression .graph .below .cache.kind .substituters
@@ -64,4 +65,5 @@ if [ "$(jq .reused "$WORK/answer.json")" = false ]; then
   jq -c --argjson closure "$contents" '. + {buildBytes: (2 * ([.blobs[].tarSize] | add // $closure) + ([.blobs[].size] | add // 0))}' "$WORK/answer.json" >"$record.new"
   mv "$record.new" "$record"
 fi
+report_layer "$WORK/answer.json" || say "$layer: its metrics did not get to CloudWatch; the build is not touched by that"
 cat "$WORK/answer.json"

@@ -1,11 +1,8 @@
 /** A program that waits for a resource's value, as those of stacks on AWS do, under the real engine. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CHECKOUT } from "../support/checkout.ts";
-import { type Result, run } from "../support/process.ts";
+import { SmallProgram } from "../support/small-program.ts";
 
 const PROGRAM = `import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
@@ -20,21 +17,13 @@ new command.local.Command("layer", { create: "cat", stdin: \`on \${found ?? "lat
 export default { found: found ?? "later" };
 `;
 
-let folder: string;
+let program: SmallProgram;
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "comfyui-awaited-"));
-  symlinkSync(join(CHECKOUT, "node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "package.json"), '{"name": "awaited", "type": "module", "main": "index.ts"}');
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: awaited\nruntime: nodejs\n");
-  writeFileSync(join(folder, "index.ts"), PROGRAM);
-  await pulumi(["stack", "init", "dev"]);
+  program = await SmallProgram.create(PROGRAM);
 });
-after(() => rmSync(folder, { recursive: true }));
+after(() => program[Symbol.dispose]());
 
-function pulumi(args: readonly string[], capacity = "echo vol-1"): Promise<Result> {
-  const env = { ...(process.env as Record<string, string>), PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: "only for tests", PULUMI_STACK: "dev", CAPACITY: capacity };
-  return run("pulumi", [...args, "--non-interactive", "--color", "never"], { cwd: folder, env: Object.fromEntries(Object.entries(env).filter(([key]) => key !== "PULUMI_CONFIG_PASSPHRASE_FILE")), allowFailure: true });
-}
+const pulumi = (args: readonly string[], capacity = "echo vol-1") => program.pulumi(args, { CAPACITY: capacity });
 
 test("a first preview does not wait for what it cannot know; a failure is told once; then the value is known, in previews too", async () => {
   const preview = await pulumi(["preview"]);

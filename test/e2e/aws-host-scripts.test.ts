@@ -36,7 +36,7 @@ describe("watch.sh", () => {
     writeFileSync(join(state, "busy"), "");
     const then = Date.now() / 1000 - minutesAgo * 60;
     utimesSync(join(state, "busy"), then, then);
-    writeFileSync(join(state, "instance.json"), JSON.stringify({ hostRole: "build-host", region: "us-east-1", disk: "/", namespace: null, idleMinutes: 20, ...settings }));
+    writeFileSync(join(state, "instance.json"), JSON.stringify({ hostRole: "build-host", region: "us-east-1", disk: "/", namespace: null, metrics: { disk: false, work: false }, idleMinutes: 20, ...settings }));
     const path = `${standIns({ ...idle, ...programs })}:${aws.env["PATH"]}`;
     const { code, stderr } = await aws.script("aws/watch", [], { env: { PATH: path, RUNTIME_DIRECTORY: state, COMFYUI_INSTANCE: join(state, "instance.json"), COMFYUI_METRICS_NOW: "1" } });
     assert.equal(code, 0, stderr);
@@ -72,18 +72,73 @@ describe("watch.sh", () => {
     assert.equal((await watch({ pgrep: '[ "$1" = -G ] && exit 1; printf "100 systemd\\n101 (sd-pam)\\n"' }, 100)).stopped, true);
   });
 
-  test("tells CloudWatch how full the disk is and how long nothing happened, where somebody wants to know", async () => {
+  test("tells CloudWatch how full the disk is and what the host does, where somebody wants to know", async () => {
     aws.rules([]);
     await watch({}, 7);
     assert.deepEqual(aws.calls(), []);
-    await watch({}, 7, { namespace: "comfyui/team" });
-    const metrics = (await aws.ask("cloudwatch", "list-metrics", "--namespace", "comfyui/team", "--query", "Metrics[].[MetricName, Dimensions[0].Value]")) as unknown[];
-    assert.deepEqual(metrics.sort(), [["DiskUsed", "build-host"], ["IdleMinutes", "build-host"]]);
+    await watch({}, 7, { namespace: "comfyui/disk", metrics: { disk: true, work: false } });
+    assert.deepEqual(Object.keys(await metrics("comfyui/disk", "Role", "build-host")), ["DiskUsed"]);
+    await watch({}, 7, { namespace: "comfyui/idle", metrics: { disk: false, work: true } });
+    assert.deepEqual(await metrics("comfyui/idle", "Role", "build-host"), { Building: 0, IdleMinutes: 7, Sessions: 0 });
+    await watch({ ...work["a build"], ss: "printf 'ESTAB 1\\nESTAB 2\\n'" }, 7, { namespace: "comfyui/busy", metrics: { disk: false, work: true } });
+    assert.deepEqual(await metrics("comfyui/busy", "Role", "build-host"), { Building: 1, IdleMinutes: 0, Sessions: 2 });
+    assert.equal(aws.calls().length, 3, "one call for all of them");
   });
 
   test("a host without the way to CloudWatch stops all the same", async () => {
     aws.rules([{ call: "put-metric-data", error: "Throttling" }]);
-    assert.equal((await watch({}, 30, { namespace: "comfyui/team" })).stopped, true);
+    assert.equal((await watch({}, 30, { namespace: "comfyui/team", metrics: { disk: true, work: true } })).stopped, true);
+  });
+});
+
+/** What CloudWatch has of this namespace: the largest value of each metric with this dimension. */
+async function metrics(namespace: string, dimension: string, value: string): Promise<Record<string, number>> {
+  const list = (await aws.ask("cloudwatch", "list-metrics", "--namespace", namespace, "--dimensions", `Name=${dimension},Value=${value}`, "--query", "Metrics[].MetricName")) as string[];
+  const [from, to] = [-3600, 3600].map((seconds) => new Date(Date.now() + seconds * 1000).toISOString());
+  const largest = (name: string) => aws.ask("cloudwatch", "get-metric-statistics", "--namespace", namespace, "--metric-name", name, "--dimensions", `Name=${dimension},Value=${value}`, "--statistics", "Maximum", "--period", "60", "--start-time", from as string, "--end-time", to as string, "--query", "Datapoints[0].Maximum");
+  return Object.fromEntries(await Promise.all(list.sort().map(async (name) => [name, (await largest(name)) as number])));
+}
+
+describe("metrics.sh", () => {
+  const answer = { layer: "layer6-app", seconds: 12.5, built: 3, substituted: 0, blobs: [{ size: 40 }, { size: 2 }] };
+  const settings = { region: "us-east-1", namespace: "comfyui/layers", metrics: { disk: false, work: true } };
+  let at = 0;
+
+  /** Reports the answer as build-layer.sh does, on a host with these settings; `aws`: a program in the CLI's place. */
+  async function report(answer: object, instance: object | undefined, cli?: string): Promise<Result> {
+    const folder = join(aws.folder, `report-${++at}`);
+    mkdirSync(folder);
+    writeFileSync(join(folder, "answer.json"), JSON.stringify(answer));
+    if (instance !== undefined) writeFileSync(join(folder, "instance.json"), JSON.stringify(instance));
+    const path = cli === undefined ? {} : { PATH: `${standIns({ aws: cli })}:${aws.env["PATH"]}` };
+    const script = `set -euo pipefail; . ${CHECKOUT}/infra/hosts/metrics.sh; report_layer "$1"`;
+    return run("bash", ["-c", script, "report", join(folder, "answer.json")], { env: { ...aws.env, COMFYUI_INSTANCE: join(folder, "instance.json"), ...path }, allowFailure: true });
+  }
+
+  test("tells CloudWatch what a built layer took", async () => {
+    aws.rules([]);
+    const { code, stdout, stderr } = await report(answer, settings);
+    assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+    assert.deepEqual(await metrics("comfyui/layers", "Layer", "layer6-app"), { Built: 3, Bytes: 42, Seconds: 12.5, Substituted: 0 });
+    assert.equal(aws.calls().length, 1);
+  });
+
+  test("calls nothing for a layer that was there, on a host without AWS, and on one that is not asked to", async () => {
+    aws.rules([]);
+    for (const [built, instance] of [[0, settings], [3, undefined], [3, { ...settings, metrics: { disk: true, work: false } }]] as const) {
+      assert.equal((await report({ ...answer, built }, instance)).code, 0);
+    }
+    assert.deepEqual(aws.calls(), []);
+  });
+
+  test("a CLI that fails is told of, one that hangs is waited for ten seconds", async () => {
+    aws.rules([{ call: "put-metric-data", error: "AccessDenied" }]);
+    const refused = await report(answer, settings);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /AccessDenied/);
+    const start = Date.now();
+    assert.notEqual((await report(answer, settings, "exec sleep 60")).code, 0);
+    assert.ok(Date.now() - start < 13_000);
   });
 });
 

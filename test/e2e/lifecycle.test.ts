@@ -76,7 +76,8 @@ test("the image runs in Docker, read-only and as a plain user, and answers", asy
 
 test("destroy takes down what the stack made, and keeps the cache and the image", async () => {
   await using sandbox = await warmSandbox();
-  await destroy(sandbox);
+  const { process } = await destroy(sandbox);
+  assert.match(process.stdout, /Diagnostics:\n[^]*the cache stays: \S+\/\.local\/cache \([\d.]+M\); to delete it: rm -rf \S+\/\.local\/cache \S+\/\.local\/keys\n *the image stays: \S+\/\.local\/images \([\d.]+M\)/);
   assert.deepEqual(await stackOutput(sandbox), {});
   assert.ok(!existsSync(sandbox.host(".local/host/roots/layers")) && !existsSync(sandbox.host(".local/host/work")));
   assert.ok(existsSync(sandbox.host(".local/images/index.json")));

@@ -163,7 +163,12 @@ test("a file changed while up runs is caught and named, and never recorded under
   assert.match(update.process.stdout, /error\[LAYER_SOURCES_CHANGED\]: sources changed during up: layer6-app\/app\/page\.html/);
   assert.equal(logs(), builds, "nothing was built");
 
-  assert.deepEqual((await up(sandbox)).ran, ["comfyui-layer6-app", PUBLISH]);
+  // Here as on a host on EC2 whose metrics get nowhere: no layer fails for that.
+  writeFileSync(sandbox.host(`${sandbox.at}/tmp/instance.json`), JSON.stringify({ region: "us-east-1", namespace: "comfyui/test", metrics: { disk: false, work: true } }));
+  const nowhere = { COMFYUI_INSTANCE: `${sandbox.at}/tmp/instance.json`, AWS_ENDPOINT_URL: "http://127.0.0.1:9", AWS_ACCESS_KEY_ID: "none", AWS_SECRET_ACCESS_KEY: "none" };
+  const mended = await up(sandbox, { env: nowhere });
+  assert.deepEqual(mended.ran, ["comfyui-layer6-app", PUBLISH]);
+  assert.match(mended.process.stdout, /layer6-app: its metrics did not get to CloudWatch/);
   const after = (await outputs(sandbox)).layers["layer6-app"];
   assert.notEqual(after?.fingerprint, before?.fingerprint);
   const { stdout } = await sandbox.bash(`grep -rl "too late" $(nix-store --query --requisites ${after?.storePath} | grep comfyui-program)`);

@@ -13,7 +13,7 @@ after(() => network.stop());
 
 const REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 const place = { accountId: "123456789012", region: "us-east-1", stack: "team" };
-const instance = (idleMinutes: number) => instanceSettings({ place, role: "build-host", metrics: false, registry: REGISTRY, idleMinutes, gpu: false });
+const instance = (idleMinutes: number) => instanceSettings({ place, role: "build-host", metrics: { disk: false, work: false }, registry: REGISTRY, idleMinutes, gpu: false });
 
 /** Runs the watch as its timer does, with a word in place of the stop, and the host idle for so many minutes already. */
 const WATCH = `set -eu

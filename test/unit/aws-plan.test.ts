@@ -10,6 +10,8 @@ import { buildHostTypes, defaultAmi, leastStoreGiB } from "../../infra/aws/defau
 import { lifecyclePolicy, liveTag } from "../../infra/aws/ecr-lifecycle.ts";
 import { estimate } from "../../infra/aws/estimate.ts";
 import { instanceTypes } from "../../infra/aws/instance-types.ts";
+import { keptText } from "../../infra/aws/kept.ts";
+import { hostMetrics, sends } from "../../infra/aws/metrics.ts";
 import { registryHost, repositoryArn, secretArn } from "../../infra/aws/names.ts";
 import { ACTIONS_WITHOUT_RESOURCE, permissions, policyDocument, pullDocument } from "../../infra/aws/policies.ts";
 import { cloudConfig, USER_DATA_LIMIT, userDataBase64 } from "../../infra/aws/user-data.ts";
@@ -28,6 +30,7 @@ function estimateOf(sections: Sections) {
     buildHost: buildHost.kind === "ec2" ? buildHost : undefined,
     builders: builders.kind === "ec2" ? builders : undefined,
     cacheHost: binaryCache.kind === "nix-serve" && binaryCache.host.kind === "ec2" ? binaryCache.host : undefined,
+    layers: 7,
     images: registry.kind === "ecr",
     keep: { cache: true },
   });
@@ -52,11 +55,51 @@ test("what grows with use is told by the GiB", () => {
   assert.deepEqual(estimateOf(stackConfig("prod")).perGiBMonth, { images: 0.1, snapshots: 0.05 });
 });
 
+test("destroy says what stays, what that costs, and how it is deleted", () => {
+  const of = (stack: "team" | "prod", more: Partial<Parameters<typeof keptText>[0]>) => keptText({ place: { region: "us-east-1", stack }, estimate: estimateOf(stackConfig(stack)), repository: "comfyui", snapshots: false, ...more });
+  assert.equal(
+    of("team", {}),
+    `STAYS ON AWS                        USD A MONTH
+build host, disk for /nix, 200 GiB        16.00
+cache host, disk for /nix, 100 GiB         8.00
+images in the repository comfyui     0.10 a GiB
+these disks together                      24.00
+The next \`pulumi up\` uses them again.
+To delete them too:
+  aws ecr delete-repository --region us-east-1 --repository-name comfyui --force
+  pulumi state unprotect --all --stack team && pulumi destroy --stack team
+`,
+  );
+  assert.match(of("prod", { snapshots: true }), /^snapshots of the disks +0\.05 a GiB$[^]*Name=tag:comfyui:stack,Values=prod/m);
+  const nothing = { estimate: { costs: [] }, repository: undefined };
+  assert.equal(of("team", nothing), "Nothing of this stack stays on AWS.\n");
+  assert.doesNotMatch(of("prod", { ...nothing, snapshots: true }), /unprotect|uses them again/);
+});
+
 test("builders cost what as many build hosts do, without a disk that lasts", () => {
   const { costs, perBuildHour } = estimateOf(stackConfig("team", { builders: { kind: "ec2", systems: ["x86_64-linux"], count: 3 } }));
   const builders = costs.filter(({ what }) => what.startsWith("3 x builder"));
   assert.deepEqual(builders.map(({ perHour, perMonth, kept }) => [perHour, perMonth, kept]), [[2.142, 0, false], [0, 36, false], [0, 12.15, false]]);
   assert.equal(perBuildHour, 2.499);
+});
+
+test("metrics cost by the hour in which they are sent: three a host, four a layer", () => {
+  assert.equal(estimateOf(stackConfig("team")).costs.some(({ what }) => what.includes("metrics")), false);
+  const { costs, leastPerMonth } = estimateOf(stackConfig("team", { aws: { metrics: true }, builders: { kind: "ec2", systems: ["x86_64-linux"], count: 2 } }));
+  const { what, perHour, perMonth } = costs.find(({ what }) => what.includes("metrics")) ?? assert.fail();
+  // 3 x 3 + 7 x 4, at 0.30 / 730
+  assert.deepEqual([what, perHour, perMonth], ["37 metrics of hosts and layers, while they run", 0.0152, 0]);
+  assert.equal(leastPerMonth, estimateOf(stackConfig("team", { builders: { kind: "ec2", systems: ["x86_64-linux"], count: 2 } })).leastPerMonth);
+});
+
+test("who sends what: the alarms' disk, and what those do that stop by themselves", () => {
+  const [alarms, none] = [{ email: "ops@example.org" }, undefined];
+  const of = (role: "build-host" | "cache-host" | "builder-1", metrics: boolean, given: typeof alarms | undefined) => hostMetrics({ alarms: given, metrics }, role);
+  assert.deepEqual(of("build-host", true, alarms), { disk: true, work: true });
+  assert.deepEqual(of("cache-host", true, alarms), { disk: true, work: false });
+  assert.deepEqual(of("builder-1", true, alarms), { disk: false, work: true });
+  assert.deepEqual(of("build-host", false, none), { disk: false, work: false });
+  assert.equal(sends(of("builder-1", false, alarms)), false);
 });
 
 test("faster disks and alarms cost what the table says", () => {

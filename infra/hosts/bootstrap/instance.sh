@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # What a host on EC2 has beside its role: it stops itself when idle, sends metrics, and logs in to ECR by its instance's role.
 # Settings: {role: "instance", hostRole: name of its role, region, disk: folder whose disk is measured, namespace: null | of
-# its metrics, registry: null | host that comfyui logs in to, idleMinutes: 0 for never, gpu, docker: who uses the host's Docker,
-# where somebody does}. WATCH holds aws/watch.sh.
+# its metrics, metrics: {disk: how full that disk is, work: what it does, and each layer that it builds}, registry: null | host
+# that comfyui logs in to, idleMinutes: 0 for never, gpu, docker: who uses the host's Docker, where somebody does}. WATCH holds
+# aws/watch.sh.
 
 # registry_login USER FILE: what USER runs asks the helper, and the helper asks AWS for a password of 12 hours; none is kept.
 # FILE: the program's, below USER's home.
