@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { pinnedNixpkgs } from "../bootstrap.ts";
 import type { Machine } from "../machine.ts";
 import { type HostMetrics, sends } from "./metrics.ts";
 import { metricNamespace, type Place, type Role } from "./names.ts";
@@ -11,11 +13,19 @@ export interface InstanceSettingsArgs {
   /** 0: it never stops by itself. */
   readonly idleMinutes: number;
   readonly gpu: boolean;
+  /** Whether Systems Manager may open sessions on it. */
+  readonly sessions: boolean;
   /** Who uses the host's Docker. Default: nobody. */
   readonly docker?: string | undefined;
 }
 
+/** The nixpkgs that layers/flake.lock pins: it has the agent, as it has the cache's server. */
+function agentSource(): string {
+  return pinnedNixpkgs(readFileSync(new URL("../../layers/flake.lock", import.meta.url), "utf8"));
+}
+
 /** Settings of infra/hosts/bootstrap/instance.sh, which says what each means. */
-export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu, docker }: InstanceSettingsArgs): Machine["settings"] {
-  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace: sends(metrics) ? metricNamespace(place) : null, metrics: { ...metrics }, registry, idleMinutes, gpu, ...(docker !== undefined && { docker }) };
+export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu, sessions, docker }: InstanceSettingsArgs): Machine["settings"] {
+  const namespace = sends(metrics) ? metricNamespace(place) : null;
+  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace, metrics: { ...metrics }, registry, idleMinutes, gpu, sessions: sessions ? agentSource() : null, ...(docker !== undefined && { docker }) };
 }

@@ -89,7 +89,8 @@ function makeBuildHost(name: string, own: Ec2BuildHostConfig, { place, section, 
     options,
   );
   const docker = config.verify.kind === "container" && config.verify.docker.kind === "build-host" ? ami.user : undefined;
-  const settings = instanceSettings({ place, role: "build-host", metrics: hostMetrics(section, "build-host"), registry: repository === undefined ? null : registryHost(place), idleMinutes: own.idleMinutes, gpu: own.gpu, docker });
+  const login = repository === undefined ? null : registryHost(place);
+  const settings = instanceSettings({ place, role: "build-host", metrics: hostMetrics(section, "build-host"), registry: login, idleMinutes: own.idleMinutes, gpu: own.gpu, sessions: section.sessions, docker });
   return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }) };
 }
 
@@ -117,7 +118,7 @@ function makeCacheHost(name: string, own: Ec2CacheHostConfig, { place, section, 
     const zone = aws.route53.getZoneOutput({ name: own.hostedZone }, { parent: host });
     new aws.route53.Record(`${name}-name`, { zoneId: zone.zoneId, name: domain, type: "A", ttl: 60, records: [host.address] }, { parent: host });
   }
-  const settings = instanceSettings({ place, role: "cache-host", metrics: hostMetrics(section, "cache-host"), registry: null, idleMinutes: 0, gpu: false });
+  const settings = instanceSettings({ place, role: "cache-host", metrics: hostMetrics(section, "cache-host"), registry: null, idleMinutes: 0, gpu: false, sessions: section.sessions });
   return { host, admin: ami.user, machine: machineOf(host, { place, types: [own.type], settings }) };
 }
 
@@ -136,7 +137,7 @@ function makeBuilders(name: string, own: Ec2BuildersConfig, { place, section, ne
     const ami = defaultAmi(system, false);
     const openings = [...section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr })), ...(buildHost ? [{ what: "build", port: 22, group: buildHost.groupId }] : [])];
     const host = new Ec2Host(`${name}-${at + 1}`, { place, role, config: section, network, openings, types, market: own.market, ami, rootGiB: own.rootGiB, keepVolume: false }, options);
-    const settings = instanceSettings({ place, role, metrics: hostMetrics(section, role), registry: null, idleMinutes: own.idleMinutes, gpu: false });
+    const settings = instanceSettings({ place, role, metrics: hostMetrics(section, role), registry: null, idleMinutes: own.idleMinutes, gpu: false, sessions: section.sessions });
     return { host, admin: ami.user, machine: machineOf(host, { place, types, settings }), system, type: types[0] as string };
   });
 }

@@ -31,7 +31,7 @@ export interface RoleArgs {
   readonly repository?: string | undefined;
   /** Whether it sends metrics. */
   readonly metrics: boolean;
-  /** Whether its image has the agent of Session Manager: AWS's own have it, Debian's has not. */
+  /** Whether Systems Manager may open sessions on it. */
   readonly sessions: boolean;
 }
 
@@ -74,12 +74,12 @@ function metricsPermission(place: Place): Permission {
   };
 }
 
-/** The way in when SSH fails. AWS's own policy for it can also read every parameter of the account. */
+/** What the agent calls for a session, the way in where SSH fails. AWS's own policy for it can also read every parameter of the account. */
 const sessionPermission: Permission = {
   id: "Session",
   actions: ["ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"],
   resources: ["*"],
-  neededBy: { file: "infra/aws/defaults.ts", line: "/aws/service/deeplearning/ami/" },
+  neededBy: { file: "infra/hosts/bootstrap/instance.sh", line: "#amazon-ssm-agent" },
 };
 
 const loginPermission: Permission = {

@@ -66,6 +66,11 @@ export const aws = z
     }),
     /** Further tags of everything. Default: none, beside comfyui:stack and comfyui:project. */
     tags: z.record(z.string(), z.string().max(256)).default({}),
+    /**
+     * Whether AWS Systems Manager may open sessions on the hosts: a way in, for those whom IAM lets, where SSH is out of reach
+     * (`aws ssm start-session`). The hosts' roles and agents allow it; no port is opened. Default: false. Re-runs no layer. Cost: none.
+     */
+    sessions: z.boolean().default(false),
     /** Policy that bounds what the stack's roles may ever do. Default: none. */
     permissionsBoundary: policyArn.optional(),
     /** Who is told of a host that fails, and of a disk that fills. Default: nobody, no alarms. Cost: 0.10 USD a month each. */

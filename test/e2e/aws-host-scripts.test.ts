@@ -58,8 +58,9 @@ describe("watch.sh", () => {
 
   const work: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "an SSH session": { ss: "echo 'ESTAB 0 0 10.0.0.1:22 203.0.113.7:5000'" },
+    "a session of Systems Manager": { pgrep: '[ "$1 $2" = "-x ssm-session-wor" ] && echo 100' },
     "a build": { pgrep: '[ "$1" = -G ]' },
-    "a command that outlives its session": { pgrep: '[ "$1" = -G ] && exit 1; printf "100 systemd\\n101 (sd-pam)\\n102 nix\\n"' },
+    "a command that outlives its session": { pgrep: '[ "$1" = -u ] || exit 1; printf "100 systemd\\n101 (sd-pam)\\n102 nix\\n"' },
   };
   for (const [what, programs] of Object.entries(work)) {
     test(`${what} keeps the host awake`, async () => {
@@ -69,7 +70,7 @@ describe("watch.sh", () => {
   }
 
   test("a user's service manager alone is no work", async () => {
-    assert.equal((await watch({ pgrep: '[ "$1" = -G ] && exit 1; printf "100 systemd\\n101 (sd-pam)\\n"' }, 100)).stopped, true);
+    assert.equal((await watch({ pgrep: '[ "$1" = -u ] || exit 1; printf "100 systemd\\n101 (sd-pam)\\n"' }, 100)).stopped, true);
   });
 
   test("tells CloudWatch how full the disk is and what the host does, where somebody wants to know", async () => {

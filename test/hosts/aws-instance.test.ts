@@ -13,7 +13,7 @@ after(() => network.stop());
 
 const REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 const place = { accountId: "123456789012", region: "us-east-1", stack: "team" };
-const instance = (idleMinutes: number) => instanceSettings({ place, role: "build-host", metrics: { disk: false, work: false }, registry: REGISTRY, idleMinutes, gpu: false });
+const instance = (idleMinutes: number) => instanceSettings({ place, role: "build-host", metrics: { disk: false, work: false }, registry: REGISTRY, idleMinutes, gpu: false, sessions: false });
 
 /** Runs the watch as its timer does, with a word in place of the stop, and the host idle for so many minutes already. */
 const WATCH = `set -eu
@@ -68,6 +68,28 @@ test("a build host on EC2", async (t) => {
     assert.equal((await machine.bash(WATCH)).stdout, "", "a build");
     await machine.bash("pkill -u comfyui nix-build; for _ in $(seq 100); do pgrep -G nixbld >/dev/null || exit 0; sleep 0.2; done; exit 1");
     assert.equal((await machine.bash(WATCH)).stdout, "systemctl poweroff\n");
+  });
+
+  await t.test("runs the agent of Systems Manager from nixpkgs where it is wanted, and none where the image has one", async () => {
+    // What is there of the agent in nixpkgs, in its place: nixpkgs cannot be reached from here.
+    await machine.bash(`mkdir -p /tmp/nixpkgs/agent/bin /tmp/nixpkgs/agent/etc/amazon/ssm && cd /tmp/nixpkgs
+echo '{ outputs = _: { packages.x86_64-linux.amazon-ssm-agent = builtins.path { path = ./agent; name = "amazon-ssm-agent"; }; }; }' >flake.nix
+printf '#!/bin/sh\nexec sleep 86400\n' >agent/bin/amazon-ssm-agent && chmod +x agent/bin/amazon-ssm-agent
+for each in amazon-ssm-agent.json seelog.xml; do echo "$each" >agent/etc/amazon/ssm/$each.template; done`);
+    const wanted = { ...instance(20), sessions: "path:/tmp/nixpkgs" };
+    await bootstrap(wanted);
+    assert.deepEqual((await bootstrap(wanted)).stderr, "", "the second time it changes nothing");
+    await machine.bash("systemd-analyze verify --man=no amazon-ssm-agent.service && ls /etc/systemd/system/multi-user.target.wants/amazon-ssm-agent.service");
+    const { stdout } = await machine.bash("sed -n 's/^ExecStart=//p' /etc/systemd/system/amazon-ssm-agent.service; cat /etc/amazon/ssm/*");
+    assert.match(stdout, /^\/nix\/store\/[a-z0-9]{32}-amazon-ssm-agent\/bin\/amazon-ssm-agent\namazon-ssm-agent\.json\nseelog\.xml\n$/);
+
+    const missing = { ...wanted, sessions: "path:/tmp/none" };
+    const { code, stderr } = await machine.ssh("bash -s", { input: textFor(missing), allowFailure: true });
+    assert.notEqual(code, 0);
+    assert.match(stderr, /^error\[AWS_SESSION_AGENT\]: .*\n {2}found: {4}path:\/tmp\/none\n {2}fix: {6}.*cache\.nixos\.org/m);
+    await machine.bash("mkdir -p /snap/amazon-ssm-agent");
+    await bootstrap(missing);
+    await machine.bash("systemctl disable amazon-ssm-agent.service && rm -r /snap /etc/systemd/system/amazon-ssm-agent.service");
   });
 
   await t.test("cloud-init takes what a new instance is told", async () => {

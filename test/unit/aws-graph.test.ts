@@ -250,3 +250,14 @@ test("a cache with a domain has its record, and opens HTTPS to readers and port 
   const open = ofType(program, INGRESS).filter(({ parent }) => parent?.startsWith("comfyui-binary-cache")).map(({ inputs }) => `${inputs["fromPort"]} ${inputs["cidrIpv4"] ?? "the build host"}`);
   assert.deepEqual(open.sort(), ["22 203.0.113.7/32", "22 the build host", "443 10.20.0.0/16", "443 192.0.2.0/24", "80 0.0.0.0/0"]);
 });
+
+test("sessions of Systems Manager: their five permissions for each host, and the agent of the pinned nixpkgs", async () => {
+  const program = await awsProgram("team", { aws: { sessions: true }, builders: { kind: "ec2", systems: ["x86_64-linux"] } });
+  const actions = (each: MockedProgram) => ofType(each, "aws:iam/rolePolicy:RolePolicy").map(({ inputs }) => (JSON.parse(inputs["policy"] as string) as { Statement: { Sid: string; Action: string[] }[] }).Statement.find(({ Sid }) => Sid === "Session")?.Action);
+  const session = ["ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"];
+  assert.deepEqual(actions(program), [session, session, session]);
+  assert.deepEqual(actions(programs.team), [undefined, undefined]);
+  const agents = program.resources.filter(({ name }) => name.endsWith("-instance") && name !== "comfyui-build-host-ec2-instance").flatMap(({ inputs }) => /"sessions":("[^"]*"|null)/.exec(JSON.stringify(inputs["stdin"] ?? "").replaceAll("\\", ""))?.[1] ?? []);
+  assert.equal(agents.length, 3);
+  for (const agent of agents) assert.match(agent, /^"github:NixOS\/nixpkgs\/[0-9a-f]{40}"$/);
+});

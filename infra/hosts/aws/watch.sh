@@ -9,9 +9,12 @@ ask() {
   jq -r "$1 // empty" "$settings"
 }
 
-# sessions: how many there are over SSH.
+# sessions: how many there are, over SSH and by Systems Manager (a worker each; the kernel keeps 15 characters of its name).
 sessions() {
-  ss -Htn state established '( sport = :22 )' | wc -l
+  {
+    ss -Htn state established '( sport = :22 )'
+    pgrep -x ssm-session-wor || [ $? -eq 1 ]
+  } | wc -l
 }
 
 # building: a build (Nix's own build users), or a command of ours that outlives its session.

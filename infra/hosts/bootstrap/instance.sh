@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# What a host on EC2 has beside its role: it stops itself when idle, sends metrics, and logs in to ECR by its instance's role.
+# What a host on EC2 has beside its role: it stops itself when idle, sends metrics, logs in to ECR by its instance's role, and
+# lets Systems Manager open sessions.
 # Settings: {role: "instance", hostRole: name of its role, region, disk: folder whose disk is measured, namespace: null | of
 # its metrics, metrics: {disk: how full that disk is, work: what it does, and each layer that it builds}, registry: null | host
-# that comfyui logs in to, idleMinutes: 0 for never, gpu, docker: who uses the host's Docker, where somebody does}. WATCH holds
-# aws/watch.sh.
+# that comfyui logs in to, idleMinutes: 0 for never, gpu, sessions: null | flake reference of the nixpkgs that has the agent,
+# docker: who uses the host's Docker, where somebody does}. WATCH holds aws/watch.sh.
 
 # registry_login USER FILE: what USER runs asks the helper, and the helper asks AWS for a password of 12 hours; none is kept.
 # FILE: the program's, below USER's home.
@@ -75,12 +76,45 @@ ClientAliveCountMax 6'
   if systemd_runs; then systemctl try-reload-or-restart ssh.service; fi
 }
 
+# session_agent: Systems Manager's agent, the way in where SSH fails. AWS's own images have it; elsewhere it is the one of the
+# settings' nixpkgs, where it comes built from cache.nixos.org. It makes its user, ssm-user, with its first session.
+session_agent() {
+  local nixpkgs root=/nix/var/nix/gcroots/comfyui-session-agent unit=/etc/systemd/system/amazon-ssm-agent.service file
+  nixpkgs=$(setting .sessions)
+  [ -n "$nixpkgs" ] || return 0
+  if [ -e /snap/amazon-ssm-agent ] || [ -x /usr/bin/amazon-ssm-agent ]; then return 0; fi
+  nix build --max-jobs 0 --out-link "$root" --option substituters https://cache.nixos.org \
+    --option trusted-public-keys cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= "$nixpkgs#amazon-ssm-agent" ||
+    fail AWS_SESSION_AGENT "the agent of Systems Manager could not be had from nixpkgs" "see that this host reaches cache.nixos.org and GitHub, or set aws.sessions: false" "$nixpkgs"
+  for file in amazon-ssm-agent.json seelog.xml; do
+    put "/etc/amazon/ssm/$file" 644 root:root "$(cat "$root/etc/amazon/ssm/$file.template")"
+  done
+  # As the agent's own unit has it: sessions outlive its restart, and 194 says that it will not start again.
+  put "$unit" 644 root:root "[Unit]
+Description=Agent of AWS Systems Manager
+Wants=network-online.target
+After=network-online.target
+RequiresMountsFor=/nix/store
+
+[Service]
+ExecStart=$(readlink -f "$root")/bin/amazon-ssm-agent
+KillMode=process
+Restart=always
+RestartPreventExitStatus=194
+RestartSec=90
+
+[Install]
+WantedBy=multi-user.target"
+  service amazon-ssm-agent.service "$unit"
+}
+
 role() {
   gpu_driver
   command -v aws >/dev/null || packages awscli
   registry_login comfyui .config/containers/auth.json
   docker_user
   sshd_alive
+  session_agent
   watch
   answer role=instance "hostRole=$(setting .hostRole)"
 }
