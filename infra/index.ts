@@ -25,7 +25,7 @@ const root = join(import.meta.dirname, "..");
 function planOrStop(): Plan<StackConfig> {
   try {
     const plan = readPlan(join(root, "layers"), configInput(pulumi.runtime.allConfig()), secretSections(process.env));
-    needPlugins(usesOfAws(plan.config).length > 0 ? ["aws"] : []);
+    needPlugins([...(usesOfAws(plan.config).length > 0 ? ["aws"] : []), ...(plan.config.verify.kind === "container" ? ["docker"] : [])]);
     return plan;
   } catch (error) {
     // A RunError is shown as it is, without a stack trace.
