@@ -67,15 +67,22 @@ cache_push() {
 
 # not_offered: of the store paths on stdin those that no substituter of the request offers.
 not_offered() {
-  local url paths known
+  local url paths
   paths=$(cat)
   while IFS= read -r url; do
-    [ -n "$url" ] || continue
-    known=$(nix path-info --stdin --store "$url" --json <<<"$paths" |
-      jq -r 'if type == "array" then map(select(.valid // true) | .path) else to_entries | map(select(.value != null) | .key) end | .[]')
-    paths=$(comm -23 <(LC_ALL=C sort <<<"$paths") <(LC_ALL=C sort <<<"$known"))
+    [ -z "$url" ] || paths=$(lacking "$url" <<<"$paths")
   done < <(jq -r '.substituters[].url' <<<"$REQUEST")
   [ -z "$paths" ] || printf '%s\n' "$paths"
+}
+
+# lacking URL OPTION...: of the store paths on stdin those that the store at URL has not. Nix warns of each, and of its JSON's
+# form, which differs by version.
+lacking() {
+  local paths known
+  paths=$(cat)
+  known=$(nix path-info --stdin --store "$@" --json <<<"$paths" 2> >(grep '^error' >&2) |
+    jq -r 'if type == "array" then map(select(.valid // true) | .path) else to_entries | map(select(.value != null) | .key) end | .[]')
+  comm -23 <(LC_ALL=C sort <<<"$paths") <(LC_ALL=C sort <<<"$known")
 }
 
 # signatures PATH...: fails, naming them, where the cache has one of these or of what they refer to without our signature.

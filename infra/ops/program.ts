@@ -7,6 +7,7 @@ import { awsImage } from "./commands/aws-image.ts";
 import { cacheKey } from "./commands/cache-key.ts";
 import { completion } from "./commands/completion.ts";
 import { diffImages } from "./commands/diff.ts";
+import { drift } from "./commands/drift.ts";
 import { hostBootstrap } from "./commands/host-bootstrap.ts";
 import { hostKey } from "./commands/host-key.ts";
 import { promoteImage } from "./commands/promote.ts";
@@ -23,7 +24,18 @@ const groups: Readonly<Record<string, string>> = {
   aws: "what stacks on AWS need by hand",
 };
 
-const commands: readonly OpsCommand[] = [hostKey, hostBootstrap, cacheKey, awsAccount, awsImage, promoteImage, rollbackImage, diffImages, completion(opsProgram)];
+const commands: readonly OpsCommand[] = [
+  drift,
+  hostKey,
+  hostBootstrap,
+  cacheKey,
+  promoteImage,
+  rollbackImage,
+  diffImages,
+  awsAccount,
+  awsImage,
+  completion(opsProgram),
+];
 
 /** In every command's help. */
 const EXIT_CODES = `

@@ -1,7 +1,7 @@
 /** What a stack's state knows of its resources: `pulumi stack export`, with its secrets in clear, in memory alone. */
 import { z } from "zod";
 import { parseAnswer } from "../answers.ts";
-import { FaultError } from "../faults.ts";
+import { type Fault, FaultError } from "../faults.ts";
 import { resourceName } from "../preview/steps.ts";
 import { pulumi } from "../quickstart/pulumi-cli.ts";
 import { stackFolder } from "../ssh/stack-folder.ts";
@@ -44,6 +44,13 @@ export class StackState {
     return typeof stdin === "string" ? parseAnswer(schema, stdin) : undefined;
   }
 
+  /** The layer that the command builds; undefined where it is no layer's command. */
+  layerOf(name: string): string | undefined {
+    const stdin = this.resources.get(name)?.inputs["stdin"];
+    const request = typeof stdin === "string" && stdin.startsWith("{") ? (JSON.parse(stdin) as { readonly layer?: unknown }) : {};
+    return typeof request.layer === "string" ? request.layer : undefined;
+  }
+
   /** How the command's machine is reached; undefined where it is this machine, or there is no such command. */
   target(name: string): SshTarget | undefined {
     const given = this.resources.get(name)?.inputs["connection"];
@@ -54,12 +61,14 @@ export class StackState {
 
   /** Where the stack builds, as the last `up` had it. Throws a FaultError where none has got so far. */
   buildHost(root: string): Place {
-    if (!this.resources.has("comfyui-host")) {
-      throw new FaultError([{ code: "OPS_NOT_UP", where: `stack ${this.stack}`, problem: "nothing was built with this stack yet", found: "no comfyui-host in its state", expected: "a stack after `pulumi up`" }]);
-    }
+    if (!this.resources.has("comfyui-host")) throw new FaultError([notUp(this.stack)]);
     const there = this.target("comfyui-host");
     return there === undefined ? { here: root } : { there, folder: stackFolder(this.stack) };
   }
+}
+
+export function notUp(stack: string): Fault {
+  return { code: "OPS_NOT_UP", where: `stack ${stack}`, problem: "nothing was built with this stack yet", found: "no comfyui-host in its state", expected: "a stack after `pulumi up`" };
 }
 
 export async function readState(root: string, stack: string): Promise<StackState> {

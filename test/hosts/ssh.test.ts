@@ -98,6 +98,12 @@ test("neither state nor configuration nor logs hold the private key", async () =
   for (const text of [exported, ...files]) assert.deepEqual(lines.filter((line) => text.includes(line)), []);
 });
 
+/** A host script of the operators' commands is run over SSH too. */
+async function drift(): Promise<{ code: number | null; findings: readonly { subject: string; what: string; problem: string; mend: string }[] }> {
+  const { code, stdout } = await laptop.run("node", ["infra/ops.ts", "drift", "--json"], { allowFailure: true });
+  return { code, ...(JSON.parse(stdout) as { findings: [] }) };
+}
+
 test("the operators' commands: the host's key, and the text that sets up the stack's build host; OPS_ROLE for a cache that is no machine", async () => {
   const ops = (...args: string[]) => laptop.run("node", ["infra/ops.ts", ...args], { allowFailure: true });
   assert.equal((await ops("host", "key", "127.0.0.1", "--port", String(server.port))).stdout.trim(), server.hostKey);
@@ -107,6 +113,7 @@ test("the operators' commands: the host's key, and the text that sets up the sta
   const { stderr, code } = await ops("host", "bootstrap", "cache", "--stack", "local");
   assert.equal(code, 1);
   assert.match(stderr, /^error\[OPS_ROLE\]: comfyui:binaryCache\.kind: .*\n {2}found: {4}directory\n {2}expected: nix-serve/);
+  assert.deepEqual(await drift(), { code: 0, findings: [] });
 });
 
 test("an edit sends the sources and runs the layers that it reaches, no others", async () => {
@@ -132,6 +139,9 @@ test("HOST_KEY_MISMATCH and HOST_LOGIN_REFUSED come at once, HOST_UNREACHABLE wh
   const down = await up(laptop, { allowFailure: true });
   assertFailed(down, "HOST_UNREACHABLE");
   assert.match(down.process.stdout, /waiting for root@127\.0\.0\.1 \(port \d+\): .*ECONNREFUSED/);
+  const { code, findings } = await drift();
+  assert.equal(code, 2);
+  assert.deepEqual(findings.map(({ subject, what }) => [subject, what]), [["host", `root@127.0.0.1 (port ${server.port})`]]);
   await server.resume();
   assert.deepEqual((await up(laptop)).ran, EDITED);
 });
