@@ -33,7 +33,7 @@ export function dockerHost(name: string, { docker, buildHost, machine }: DockerH
   const login = new SshLogin(name, { host, port, hostKey, user }, machine?.wake);
   const options = { ...boundTo(machine), hooks: login.hooks };
   return {
-    address: { host: `ssh://${user}@${host.includes(":") ? `[${host}]` : host}:${port}`, sshOpts: pinned(hostKey) },
+    address: { host: `ssh://${user}@${host.includes(":") ? `[${host}]` : host}:${port}`, sshOpts: pinnedTo(hostKey) },
     fromShell: null,
     run: (command, stdin, more) => login.command(command, { create: "exec bash -s", stdin }, { ...options, ...more }).resource,
     options,
@@ -50,8 +50,8 @@ function engineOfAddress(address: string): DockerHost {
   };
 }
 
-/** The configured host key and no other, without a file: ssh runs the command itself, no shell does. */
-function pinned(hostKey: string): string[] {
+/** Options of ssh: the configured host key and no other, without a file. ssh runs the command itself, no shell does. */
+export function pinnedTo(hostKey: string): string[] {
   const options = [`KnownHostsCommand=/bin/echo * ${hostKey}`, "StrictHostKeyChecking=yes", "UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null", "BatchMode=yes", "ConnectTimeout=20"];
   return options.flatMap((option) => ["-o", option]);
 }
