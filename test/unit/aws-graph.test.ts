@@ -261,3 +261,25 @@ test("sessions of Systems Manager: their five permissions for each host, and the
   assert.equal(agents.length, 3);
   for (const agent of agents) assert.match(agent, /^"github:NixOS\/nixpkgs\/[0-9a-f]{40}"$/);
 });
+
+test("a permissions boundary bounds each role, and no role is without one", async () => {
+  const permissionsBoundary = "arn:aws:iam::123456789012:policy/bound";
+  const roles = ofType(await awsProgram("prod", { aws: { permissionsBoundary } }), "aws:iam/role:Role");
+  assert.deepEqual(roles.map(({ name }) => name).sort(), ["comfyui-binary-cache-ec2-role-role", "comfyui-build-host-ec2-role-role", "comfyui-snapshots-role"]);
+  for (const { inputs } of roles) assert.equal(inputs["permissionsBoundary"], permissionsBoundary);
+});
+
+/** All that must be there before it: by what it depends on, and what that depends on. */
+function before(program: MockedProgram, name: string, found = new Set<string>()): Set<string> {
+  for (const each of resource(program, name).dependsOn.filter((each) => !found.has(each))) before(program, each, found.add(each));
+  return found;
+}
+
+test("up goes from network to hosts, to what is set up on them, to layers, to the publish", () => {
+  const order = ["network-vpc", "build-host-ec2-instance", "build-host-bootstrap", "host", "cache", "binary-cache-bootstrap", "layer0-base", "layer6-app", "publish-image"].map((each) => `comfyui-${each}`);
+  for (const [at, name] of order.entries()) {
+    const earlier = before(programs.prod, name);
+    assert.deepEqual(order.slice(0, at).filter((each) => !earlier.has(each)), [], `${name} does not wait for these`);
+  }
+  assert.ok(before(programs.prod, "comfyui-publish-image").has("comfyui-registry-lifecycle"));
+});
