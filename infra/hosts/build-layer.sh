@@ -58,9 +58,11 @@ jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --
    seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false, cached: $cached,
    startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
   | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
+contents=$(nix path-info --closure-size "${outs[0]}" | awk '{ print $2 }')
+jq -c --argjson closure "$contents" '{built, substituted, reused, cached, storePath, closureSize: $closure,
+  sizes: [.blobs[].size], tarSizes: [.blobs[].tarSize]}' "$WORK/answer.json" >"$WORK/facts.json"
 # A re-run that built nothing leaves the record of the run that did.
 if [ "$(jq .reused "$WORK/answer.json")" = false ]; then
-  contents=$(nix path-info --closure-size "${outs[0]}" | awk '{ print $2 }')
   # What a build takes: the contents, the tar that is made of them, and the blob. A layer that is no blob is its closure.
   jq -c --argjson closure "$contents" '. + {buildBytes: (2 * ([.blobs[].tarSize] | add // $closure) + ([.blobs[].size] | add // 0))}' "$WORK/answer.json" >"$record.new"
   mv "$record.new" "$record"

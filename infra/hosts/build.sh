@@ -41,6 +41,7 @@ build() {
     status=0
     from=$(stat -c %s -- "$LOG")
     nix_build "$LOG" "$result" "$link" "$@" || status=$?
+    [ "$status" -eq 0 ] || [ ! -e "$WORK/stop" ] || fail "${STOPPED[@]}"
     cause=$(cause "$status" "$LOG" "$from")
     case $cause-$fetched-$attempt in
       done-*) return ;;

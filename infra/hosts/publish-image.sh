@@ -59,4 +59,6 @@ move_live_tag "$digest"
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" '
   {reference: $reference, tag: $tag, digest: $digest, size: $size, status: $status, sentBytes: $sent, skippedBytes: ($size - $sent),
-   seconds: (($ended - $started) * 10 | round / 10)}' | tee "$STATE/records/image/$tag.json"
+   seconds: (($ended - $started) * 10 | round / 10)}' >"$STATE/records/image/$tag.json"
+jq -c '{status, digest, size, sentBytes}' "$STATE/records/image/$tag.json" >"$WORK/facts.json"
+cat "$STATE/records/image/$tag.json"

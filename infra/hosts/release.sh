@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # release.sh: run when the stack is destroyed. Takes away this host's work copies and garbage collector roots; the cache
-# and the published image only where the request says so, and otherwise says where they stay. Logs and records of builds stay.
+# and the published image only where the request says so, and otherwise says where they stay. Logs, records and the history of
+# builds stay.
 # stdin as ready.sh, stdout {"removed": [...]}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

@@ -1,11 +1,14 @@
 # One run of a script that builds: its folder, its lock, its log, its sources. Sourced, never run.
 # shellcheck shell=bash
 
+# shellcheck source=infra/hosts/history.sh
+. "$ROOT/infra/hosts/history.sh"
+
 # begin_run NAME KEY WHAT [LAYER]: takes the lock of this name (WHAT is what a second run joins), checks the sources of the
 # request into WORK/source, and goes there: no folder's name is then read as part of a URL. Sets WORK, LOG, STARTED, and
 # FLAVOR_SET, the prefix of all attributes.
 begin_run() {
-  local name=$1 key=$2 what=$3 layer=${4:-}
+  local name=$1 key=$2 what=$3 layer=${4:-} marked
   cache_find
   [ -s "$CACHE_KEY.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
   [ -s "$CACHE_KEY.secret" ] || fail CACHE_KEY_MISSING "the cache's signing key is not at $CACHE_KEY.secret" \
@@ -18,14 +21,19 @@ begin_run() {
   exec 9>"$STATE/locks/$name.lock"
   if ! flock --nonblock 9; then
     say "$name: joining the $what that is running already"
+    marked=$(stop_mark)
     flock 9
+    # Who stops a build stops those who wait for it, too.
+    [ "$(stop_mark)" = "$marked" ] || message_fail "${STOPPED[@]}"
   fi
   LOG=$STATE/logs/$name/$(date -u +%Y%m%dT%H%M%SZ)-$key.log
+  open_history "$name" "$key"
   copy_sources "$WORK/source" "$layer"
   find_trust
   cache_probe
   nix_options
   printf '# %s %s, %s\n' "$name" "$key" "$(nix --version)" >"$LOG"
+  prune "$name"
   # shellcheck disable=SC2034
   FLAVOR_SET=$(asked '"path:.#legacyPackages.\(.system).\(.flavor).\(.compression)"')
   cd -- "$WORK/source" || exit 1

@@ -4,6 +4,9 @@ import { FaultError } from "../faults.ts";
 import type { Context, OpsCommand } from "./command.ts";
 import { awsAccount } from "./commands/aws-account.ts";
 import { awsImage } from "./commands/aws-image.ts";
+import { builds } from "./commands/builds.ts";
+import { buildsFollow } from "./commands/builds-follow.ts";
+import { buildsStop } from "./commands/builds-stop.ts";
 import { cacheKey } from "./commands/cache-key.ts";
 import { completion } from "./commands/completion.ts";
 import { diffImages } from "./commands/diff.ts";
@@ -26,6 +29,9 @@ const groups: Readonly<Record<string, string>> = {
 
 const commands: readonly OpsCommand[] = [
   drift,
+  builds,
+  buildsFollow,
+  buildsStop,
   hostKey,
   hostBootstrap,
   cacheKey,
@@ -100,7 +106,9 @@ function groupOf(program: Command, name: string): Command {
 
 /** Its errors are thrown, and not written by commander itself. */
 function quiet(command: Command): Command {
-  return command.exitOverride().configureOutput({ writeErr: () => undefined }).showSuggestionAfterError(true).allowExcessArguments(false);
+  return command.exitOverride().configureOutput({ writeErr: () => undefined }).showSuggestionAfterError(true).allowExcessArguments(false)
+    // A group may be a command too, with options of the same name.
+    .enablePositionalOptions();
 }
 
 function usage({ code, message }: CommanderError): FaultError {

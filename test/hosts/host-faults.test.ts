@@ -77,6 +77,21 @@ test("the cable is pulled for some seconds in a build: the same up comes to its 
   assert.equal(update.process.code, 0, update.process.stdout);
 });
 
+test("LAYER_STOPPED: a build on a host is followed and stopped from here; nothing of it lives on there", async () => {
+  const started = await building(60);
+  const ops = (...args: string[]) => stack.laptop.start("node", ["infra/ops.ts", "builds", ...args]);
+  const following = ops("follow", "layer6-app");
+  await following.outputMatches(/^building '\/nix\/store\/.*-layer6-app-check\.drv'/m);
+  assert.equal((await ops("stop").done).stdout, "layer6-app: stopped\n");
+  assertFailed(await started.finish(), "LAYER_STOPPED");
+  const { code, stdout } = await following.done;
+  assert.match(stdout, /^layer6-app: LAYER_STOPPED, /m);
+  assert.equal(code, 2);
+  assert.equal((await stack.build.bash("sleep 1; pgrep -f '^sleep 60|^nix build|^timeout|infra/hosts/'", { allowFailure: true })).stdout, "");
+  const { runs } = JSON.parse((await ops("--json").done).stdout) as { runs: Record<string, { code?: string }[]> };
+  assert.equal(runs["layer6-app"]?.at(-1)?.code, "LAYER_STOPPED");
+});
+
 test("sshd is restarted in a build: its sessions live on", async () => {
   const started = await building(4);
   await stack.build.bash("kill $(cat /run/sshd.pid); while pgrep -x sshd -P 1 -f 'sshd: /usr/sbin/sshd'; do sleep 0.1; done; /usr/sbin/sshd");
