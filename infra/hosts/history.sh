@@ -84,7 +84,7 @@ remember() {
 # prune NAME: old logs and records go: never this run's log, and never the one that the newest record names.
 prune() {
   local newest named=
-  newest=$(newest_first "$STATE/records/$1" | head -n 1 | cut -f 3)
+  newest=$(newest_first "$STATE/records/$1" | awk -F '\t' 'NR == 1 { print $3 }')
   [ -z "$newest" ] || named=$(jq -r '.log // "" | sub(".*/"; "")' "$STATE/records/$1/$newest")
   newest_first "$STATE/logs/$1" |
     awk -F '\t' -v count="$LOGS_KEPT" -v bytes="$LOG_BYTES_KEPT" -v mine="${LOG##*/}" -v named="$named" \

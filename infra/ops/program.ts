@@ -14,6 +14,7 @@ import { drift } from "./commands/drift.ts";
 import { hostBootstrap } from "./commands/host-bootstrap.ts";
 import { hostKey } from "./commands/host-key.ts";
 import { promoteImage } from "./commands/promote.ts";
+import { report } from "./commands/report.ts";
 import { rollbackImage } from "./commands/rollback.ts";
 import { ScriptFailed } from "./script.ts";
 
@@ -32,6 +33,7 @@ const commands: readonly OpsCommand[] = [
   builds,
   buildsFollow,
   buildsStop,
+  report,
   hostKey,
   hostBootstrap,
   cacheKey,

@@ -33,7 +33,7 @@ const readers: Readonly<Record<string, Reader>> = {
   below: nothing,
 };
 
-export function reasonsOf(row: Row): Reasons {
+export function reasonsOf(row: Pick<Row, "changes" | "reasons">): Reasons {
   const found = row.changes.map((change) => (readers[change.path[0] ?? ""] ?? setting)(change));
   const inputs = row.reasons.filter((property) => property !== "stdin");
   return {

@@ -1,0 +1,63 @@
+/** All that a report tells, from the checkout, the stack's state and its build host. */
+import { join } from "node:path";
+import { z } from "zod";
+import { type ImageAnswer, imageAnswer, type LayerAnswer, layerAnswer } from "../../answers.ts";
+import type { BuildSettings } from "../../fingerprint.ts";
+import { onClosure } from "../../layer-graph.ts";
+import { type Reasons, reasonsOf } from "../../preview/reasons.ts";
+import { type MeasuredRun, readHistory } from "../builds/runs.ts";
+import type { OpenedStack } from "../stack.ts";
+import { type CacheHealth, cacheHealth } from "./cache.ts";
+import { type Package, packagesOf } from "./packages.ts";
+
+export interface ReportLayer {
+  readonly name: string;
+  /** What the last `up` left; undefined where it did not come so far. */
+  readonly answer: LayerAnswer | undefined;
+  readonly packages: readonly Package[];
+  readonly runs: readonly MeasuredRun[];
+  /** The newest run that built or fetched something; what was changed for it: undefined where it was the first on the host. */
+  readonly rebuilt: { readonly at: string; readonly because: Reasons | undefined } | undefined;
+  /** Its own store paths; undefined where they are no more in the build host's store. */
+  readonly store: { readonly paths: number; readonly bytes: number; readonly largest: readonly { readonly path: string; readonly size: number }[] } | undefined;
+}
+
+export interface ReportData {
+  readonly stack: string;
+  readonly at: Date;
+  readonly settings: BuildSettings;
+  readonly image: ImageAnswer | undefined;
+  /** In the image's order, the lowest first. */
+  readonly layers: readonly ReportLayer[];
+  /** Publishes, oldest first. */
+  readonly images: readonly MeasuredRun[];
+  readonly cache: CacheHealth;
+}
+
+const pathsAnswer = z.object({ layers: z.array(z.object({ name: z.string(), paths: z.number(), bytes: z.number(), largest: z.array(z.object({ path: z.string(), size: z.number() })) })) });
+
+export async function readReport(stack: OpenedStack, root: string): Promise<ReportData> {
+  const { name, plan, state } = stack;
+  const { graph, settings } = plan;
+  const layersDir = join(root, "layers");
+  const answers = new Map(graph.layers.map(({ attr }) => [attr, state.answer(`comfyui-${attr}`, layerAnswer)]));
+  const { runs } = await readHistory(stack);
+  const asked = graph.layers.flatMap(({ attr }) => {
+    const storePath = answers.get(attr)?.storePath;
+    const below = onClosure(graph, attr).flatMap((layer) => (layer.attr === attr ? [] : (answers.get(layer.attr)?.storePath ?? [])));
+    return storePath === undefined ? [] : [{ name: attr, storePath, below }];
+  });
+  const stored = await stack.onBuildHost("ops/layer-paths", { layers: asked }, pathsAnswer);
+  const layers = graph.layers.map(({ attr }) => {
+    const own = runs.get(attr) ?? [];
+    return { name: attr, answer: answers.get(attr), packages: packagesOf(layersDir, settings.flavor, attr), runs: own, rebuilt: lastRebuild(own), store: stored.layers.find((each) => each.name === attr) };
+  });
+  return { stack: name, at: new Date(), settings, image: state.answer("comfyui-publish-image", imageAnswer), layers, images: runs.get("image") ?? [], cache: cacheHealth(stack) };
+}
+
+export function lastRebuild(runs: readonly MeasuredRun[]): ReportLayer["rebuilt"] {
+  const run = runs.findLast((each) => each.outcome === "done" && (each.built ?? 0) + (each.substituted ?? 0) > 0);
+  if (run === undefined) return undefined;
+  const { startedAt, changes } = run;
+  return { at: startedAt, because: changes === null ? undefined : reasonsOf({ reasons: [], changes: changes.map(({ path, old, new: now }) => ({ path, old, new: now })) }) };
+}
