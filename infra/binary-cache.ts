@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheAnswer, parseAnswer } from "./answers.ts";
-import { cacheSettings, pinnedNixpkgs } from "./bootstrap.ts";
-import { textFor } from "./bootstrap-text.ts";
+import { cacheSettings } from "./bootstrap.ts";
+import { readNixpkgs, textFor } from "./bootstrap-text.ts";
 import type { NixServeConfig } from "./config/cache.ts";
 import type { HostCommand } from "./host.ts";
 import { type Machine, setUp } from "./machine.ts";
@@ -11,8 +9,6 @@ import type { Plan } from "./request.ts";
 
 export interface BinaryCacheArgs {
   readonly plan: Plan;
-  /** The project's folder on this machine. */
-  readonly root: string;
   /** The run of open-cache.sh on the build host, which makes the key by which it pushes. */
   readonly opened: HostCommand;
   /** Where the stack makes it. */
@@ -30,10 +26,10 @@ export function openBinaryCache(name: string, args: BinaryCacheArgs): readonly p
 class BinaryCache extends pulumi.ComponentResource {
   readonly ready: readonly pulumi.Resource[];
 
-  constructor(name: string, { root, opened, config, admin, machine }: BinaryCacheArgs & { readonly config: NixServeConfig; readonly admin: string }) {
+  constructor(name: string, { opened, config, admin, machine }: BinaryCacheArgs & { readonly config: NixServeConfig; readonly admin: string }) {
     super("comfyui:hosts:BinaryCache", name);
     const { host, port, hostKey, privateKey, jump } = config.host;
-    const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
+    const nixpkgs = readNixpkgs();
     const text = opened.answer.apply((answer) => {
       const { pushKey } = parseAnswer(cacheAnswer, answer);
       return textFor(cacheSettings(config, { stack: pulumi.getStack(), pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }));

@@ -4,7 +4,7 @@
  */
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { BuildersConfig, Config } from "./config.ts";
-import { type NixServeConfig, readUrl } from "./config/cache.ts";
+import { bucketOf, type NixServeConfig, readUrl } from "./config/cache.ts";
 import { publicKeyOf } from "./config/signing-key.ts";
 import { publicLineOf } from "./ssh/host-key.ts";
 
@@ -15,6 +15,9 @@ export type Role = "build" | "cache" | "builder" | "instance";
 export type BootstrapSettings = { readonly role: Role } & { readonly [key: string]: Json };
 
 export type BuilderConfig = Extract<BuildersConfig, { kind: "ssh" }>["hosts"][number];
+
+/** Of a stack's own cache: public caches (40) are asked for public paths before it. */
+export const CACHE_PRIORITY = 50;
 
 /** Longest text that a cloud takes as user data, in bytes. */
 export const longestText = 16 * 1024;
@@ -48,7 +51,8 @@ function loginKeys({ privateKey }: { readonly privateKey?: string | undefined })
   return privateKey === undefined ? [] : [publicLineOf(privateKey)];
 }
 
-export function buildSettings({ buildHost, binaryCache, builders, substituters }: Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">): BootstrapSettings {
+/** `nixpkgs`: a flake reference that pins one. */
+export function buildSettings({ buildHost, binaryCache, builders, substituters }: Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">, nixpkgs: string): BootstrapSettings {
   if (buildHost.kind === "local") throw new Error("the machine that runs pulumi is set up by set-up");
   const { volume = null, minFreeGiB, maxFreeGiB } = buildHost;
   return {
@@ -60,6 +64,7 @@ export function buildSettings({ buildHost, binaryCache, builders, substituters }
     minFreeGiB,
     maxFreeGiB,
     volume,
+    bucketNix: bucketNix(binaryCache, nixpkgs),
   };
 }
 
@@ -78,8 +83,7 @@ export function cacheSettings(cache: NixServeConfig, { stack, pushKeys, nixpkgs 
     domain,
     port: listenPort(cache),
     auth,
-    // Public caches (40) are asked for public paths before this one.
-    priority: 50,
+    priority: CACHE_PRIORITY,
     volume: host.volume ?? null,
   };
 }
@@ -97,12 +101,19 @@ export function builderSettings(config: Pick<Config, "binaryCache" | "substitute
   return { role: "builder", clientKeys, ...readers(config), netrc: netrc(config.binaryCache), systems, features, maxJobs };
 }
 
+/** The Nix by which the scripts push to a bucket; Nix's daemon needs it too where it cannot read the bucket by HTTPS. */
+function bucketNix(binaryCache: Config["binaryCache"], nixpkgs: string): Json {
+  const bucket = bucketOf(binaryCache);
+  return bucket === undefined ? null : { path: bucket.nixPath ?? null, nixpkgs, daemon: bucket.readUrl === undefined };
+}
+
 /** Caches that the machine's Nix reads, and whose signatures it takes. A directory is the build host's own. */
 function readers({ binaryCache, substituters }: Pick<Config, "binaryCache" | "substituters">): { substituters: Json; trustedPublicKeys: Json } {
   if (binaryCache.kind === "directory") return { substituters, trustedPublicKeys: [] };
   const publicKey = publicKeyOf(binaryCache.signingKey);
-  const url = binaryCache.kind === "s3" ? binaryCache.url : readUrl(binaryCache);
-  return { substituters: [{ url, publicKey }, ...substituters], trustedPublicKeys: binaryCache.trusted };
+  const bucket = bucketOf(binaryCache);
+  const urls = [...(binaryCache.kind === "s3" ? [] : [readUrl(binaryCache)]), ...(bucket === undefined ? [] : [bucket.readUrl ?? bucket.url])];
+  return { substituters: [...urls.map((url) => ({ url, publicKey })), ...substituters], trustedPublicKeys: binaryCache.trusted };
 }
 
 function netrc(cache: Config["binaryCache"]): Json {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { buildSettings } from "./bootstrap.ts";
-import { textFor } from "./bootstrap-text.ts";
+import { readNixpkgs, textFor } from "./bootstrap-text.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { BuildHostConfig } from "./config.ts";
 import { type Host, LocalHost } from "./host.ts";
@@ -58,7 +58,7 @@ class SshBuildHost extends pulumi.ComponentResource implements OpenedHost {
     this.host = new SshHost(name, { target: { ...way, user }, folder, wake: machine?.wake });
     const { login } = this.host;
 
-    const first = admin === undefined ? [] : [setUp(name, { machine: { ...way, admin }, text: textFor(buildSettings(plan.config)) }, machine, { parent: this })];
+    const first = admin === undefined ? [] : [setUp(name, { machine: { ...way, admin }, text: textFor(buildSettings(plan.config, readNixpkgs())) }, machine, { parent: this })];
     const ready = login.command(`${name}-ready`, { create: `umask 077 && mkdir -p ${upload}` }, { ...options, dependsOn: first });
     const copied = new command.remote.CopyToRemote(
       `${name}-upload`,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Fault, type FaultCode, throwFaults } from "./faults.ts";
 import { aws, ecrRegistry } from "./config/aws.ts";
-import { binaryCache, type NixServeConfig } from "./config/cache.ts";
+import { binaryCache, type NixServeConfig, type S3Config } from "./config/cache.ts";
 import { projectPath, publicKey, repository, substituterUrl } from "./config/checked.ts";
 import { awsFaults } from "./config/aws-faults.ts";
 import { awsParts } from "./config/aws-parts.ts";
@@ -63,7 +63,7 @@ export type StackConfig = z.output<typeof configSchema>;
 export interface Config extends Omit<StackConfig, "aws" | "buildHost" | "builders" | "binaryCache" | "registry"> {
   readonly buildHost: Exclude<StackConfig["buildHost"], { kind: "ec2" }>;
   readonly builders: Exclude<StackConfig["builders"], { kind: "ec2" }>;
-  readonly binaryCache: Exclude<StackConfig["binaryCache"], { kind: "nix-serve" }> | NixServeConfig;
+  readonly binaryCache: Exclude<StackConfig["binaryCache"], { kind: "nix-serve" | "s3" }> | NixServeConfig | S3Config;
   readonly registry: Exclude<StackConfig["registry"], { kind: "registry" | "ecr" }> | RemoteRegistry;
 }
 

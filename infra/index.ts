@@ -45,9 +45,9 @@ const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(p
 const opened = host.run(
   `${name}-cache`,
   { script: "open-cache", request: openCacheRequest(plan.config, stack), secret: plan.config.binaryCache.kind !== "directory" },
-  { ...options, dependsOn: [ready.resource] },
+  { ...options, dependsOn: [ready.resource, ...(onAws?.bucket ?? [])] },
 );
-const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, root, opened, machine: onAws?.cacheHost });
+const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, opened, machine: onAws?.cacheHost });
 const builders = openBuilders(`${name}-builder`, { plan, host: ready, machines: onAws?.builders });
 const built = new Layers(name, { host, plan, ready: [opened.resource, ...cacheHost, ...builders] });
 const published = new Publish(`${name}-publish`, {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { BinaryCacheConfig, Config, RegistryConfig } from "./config.ts";
-import { readUrl } from "./config/cache.ts";
+import { type Bucket, readUrl } from "./config/cache.ts";
 import { publicKeyOf } from "./config/signing-key.ts";
 import { type BuildSettings, fingerprintImage, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
 import type { LayerInputs } from "./input-files.ts";
@@ -94,9 +94,14 @@ const openedCache: { readonly [K in BinaryCacheConfig["kind"]]: (cache: Extract<
     url: readUrl(cache),
     push: { host: cache.host.host, port: cache.host.port, user: pushUser, hostKey: cache.host.hostKey },
     auth: cache.auth ?? null,
+    ...(cache.mirror && { mirror: addressesOf(cache.mirror) }),
   }),
-  s3: (cache) => ({ ...cacheRequest(cache), ...keysOfCache(cache), url: cache.url }),
+  s3: (cache) => ({ ...cacheRequest(cache), ...keysOfCache(cache), ...addressesOf(cache) }),
 };
+
+function addressesOf({ url, readUrl }: Bucket): Words {
+  return { url, ...(readUrl !== undefined && { readUrl }) };
+}
 
 /** The user of a cache host who may push to it, and do nothing else. */
 const pushUser = "comfyui-push";

@@ -27,7 +27,7 @@ export interface Estimate {
   /** For an hour of building. */
   readonly perBuildHour: number;
   /** What grows with use, a GiB and month. */
-  readonly perGiBMonth: { readonly images?: number; readonly snapshots?: number };
+  readonly perGiBMonth: { readonly images?: number; readonly bucket?: number; readonly snapshots?: number };
 }
 
 export interface EstimateArgs {
@@ -40,10 +40,12 @@ export interface EstimateArgs {
   readonly layers: number;
   /** Whether the images are in a repository of the stack's. */
   readonly images: boolean;
+  /** Whether the stack has a bucket for its cache. */
+  readonly bucket: boolean;
   readonly keep: { readonly cache: boolean };
 }
 
-export function estimate({ aws, system, buildHost, builders, cacheHost, layers, images, keep }: EstimateArgs): Estimate {
+export function estimate({ aws, system, buildHost, builders, cacheHost, layers, images, bucket, keep }: EstimateArgs): Estimate {
   const build = [...(buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache)), ...(builders === undefined ? [] : builderCosts(builders)), ...(aws.metrics ? metricCosts(buildHost && layers, builders) : [])];
   const cache = cacheHost === undefined ? [] : cacheHostCosts(cacheHost, keep.cache);
   const hosts = Number(buildHost !== undefined) + Number(cacheHost !== undefined);
@@ -51,7 +53,7 @@ export function estimate({ aws, system, buildHost, builders, cacheHost, layers, 
   const costs = [...build, ...cache, ...alarms];
   const always = sum(costs.map(({ perMonth }) => perMonth)) + sum(cache.map(({ perHour }) => perHour)) * HOURS_PER_MONTH;
   const perBuildHour = sum(build.map(({ perHour }) => perHour));
-  return { asOf: prices.asOf, region: prices.region, costs, leastPerMonth: cents(always), mostPerMonth: cents(always + perBuildHour * HOURS_PER_MONTH), perBuildHour: cents(perBuildHour), perGiBMonth: { ...(images && { images: prices.registryGiBMonth }), ...(aws.snapshots && { snapshots: prices.snapshotGiBMonth }) } };
+  return { asOf: prices.asOf, region: prices.region, costs, leastPerMonth: cents(always), mostPerMonth: cents(always + perBuildHour * HOURS_PER_MONTH), perBuildHour: cents(perBuildHour), perGiBMonth: { ...(images && { images: prices.registryGiBMonth }), ...(bucket && { bucket: prices.bucketGiBMonth }), ...(aws.snapshots && { snapshots: prices.snapshotGiBMonth }) } };
 }
 
 /** The first of the ranked types. */

@@ -29,6 +29,8 @@ export interface Ec2HostArgs {
   readonly keepVolume: boolean;
   /** What its role may do beside what every host's may: the repository that it publishes to. */
   readonly repository?: string | undefined;
+  /** And the bucket of the stack's that it pushes to. */
+  readonly bucket?: string | undefined;
 }
 
 /**
@@ -91,9 +93,9 @@ export class Ec2Host extends pulumi.ComponentResource {
   }
 
   #makeInstance(name: string, args: Ec2HostArgs, { type, subnetId, key }: Where): aws.ec2.Instance {
-    const { place, role, config, repository, market, ami } = args;
+    const { place, role, config, repository, bucket, market, ami } = args;
     const parent = { parent: this };
-    const { profile } = new HostRole(`${name}-role`, { place, role, repository, metrics: sends(hostMetrics(config, role)), sessions: config.sessions, permissionsBoundary: config.permissionsBoundary }, parent);
+    const { profile } = new HostRole(`${name}-role`, { place, role, repository, bucket, metrics: sends(hostMetrics(config, role)), sessions: config.sessions, permissionsBoundary: config.permissionsBoundary }, parent);
     // The provider tries for 50 minutes where capacity is short, unless its retries end before; so this one's do.
     const provider = new aws.Provider(`${name}-provider`, { region: place.region, allowedAccountIds: [place.accountId], maxRetries: 5, defaultTags: { tags: { ...config.tags, ...roleTags(place, role) } } }, parent);
     return new aws.ec2.Instance(

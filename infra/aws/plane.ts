@@ -3,7 +3,10 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { type AwsConfig, type Ec2BuildersConfig, type Ec2BuildHostConfig, type Ec2CacheHostConfig } from "../config/aws.ts";
 import type { Config, StackConfig } from "../config.ts";
+import { type Bucket, type BucketPlace, bucketOf, type NixServeConfig } from "../config/cache.ts";
+import { CACHE_PRIORITY } from "../bootstrap.ts";
 import { Alarms } from "./alarms.ts";
+import { CacheBucket } from "./bucket.ts";
 import { StackBudget } from "./budget.ts";
 import { builderTypes, buildHostTypes, defaultAmi, rootGiB, type System, systemOf } from "./defaults.ts";
 import { ecrLimits } from "./ecr-limits.ts";
@@ -16,7 +19,7 @@ import { instanceType } from "./instance-types.ts";
 import type { Machine } from "../machine.ts";
 import { sayWhatStays } from "./kept.ts";
 import { hostMetrics } from "./metrics.ts";
-import { type Place, registryHost, stackTags } from "./names.ts";
+import { bucketName, bucketUrls, type Place, registryHost, stackTags } from "./names.ts";
 import { Network } from "./network.ts";
 import { Registry } from "./registry.ts";
 import { settled } from "./settled.ts";
@@ -29,6 +32,8 @@ export interface OnAws {
   readonly buildHost?: Machine;
   readonly builders?: readonly Machine[];
   readonly cacheHost?: Machine;
+  /** What the first use of the cache waits for. */
+  readonly bucket: readonly pulumi.Resource[];
   /** What a publish waits for. */
   readonly registry: readonly pulumi.Resource[];
   readonly estimate: Estimate;
@@ -58,14 +63,16 @@ export async function openAws(name: string, { config, stack, layers }: { readonl
   const builders = config.builders.kind === "ec2" ? makeBuilders(`${name}-builder-ec2`, config.builders, made, build?.host) : [];
   const served = config.binaryCache.kind === "nix-serve" && config.binaryCache.host.kind === "ec2" ? config.binaryCache.host : undefined;
   const cache = served && makeCacheHost(`${name}-binary-cache-ec2`, served, made, build?.host);
+  const bucket = makeBucket(`${name}-binary-cache-bucket`, made);
   const registry = makeRegistry(`${name}-registry`, made);
   watchOver(name, made, [build, cache]);
-  const costs = estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, layers, images: config.registry.kind === "ecr", keep: { cache: config.destroy.cache === "keep" } });
+  const costs = estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, layers, images: config.registry.kind === "ecr", bucket: ownBucket(made) !== undefined, keep: { cache: config.destroy.cache === "keep" } });
   sayWhatStays(`${name}-kept`, { place, estimate: costs, repository: config.registry.kind === "ecr" && config.destroy.image === "keep" ? config.registry.name : undefined, snapshots: section.snapshots !== undefined });
   return {
     config: { ...config, buildHost: await buildHostConfig(made, build), builders: await buildersConfig(made, builders), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
     ...(build && { buildHost: { ...build.machine, wake: wakeAll(build, builders) }, builders: builders.map(({ machine }) => machine) }),
     ...(cache && { cacheHost: cache.machine }),
+    bucket,
     registry,
     estimate: costs,
   };
@@ -77,7 +84,9 @@ interface MadeHost {
   readonly admin: "admin" | "ubuntu";
 }
 
-function makeBuildHost(name: string, own: Ec2BuildHostConfig, { place, section, config, network, options }: Made): MadeHost {
+function makeBuildHost(name: string, own: Ec2BuildHostConfig, made: Made): MadeHost {
+  const { place, section, config, network, options } = made;
+  const bucket = ownBucket(made);
   const system = config.systems[0] as System;
   const types = buildHostTypes(own, system);
   const ami = own.ami ?? defaultAmi(system, own.gpu);
@@ -85,7 +94,7 @@ function makeBuildHost(name: string, own: Ec2BuildHostConfig, { place, section, 
   const openings = section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr }));
   const host = new Ec2Host(
     name,
-    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository },
+    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository, bucket },
     options,
   );
   const docker = config.verify.kind === "container" && config.verify.docker.kind === "build-host" ? ami.user : undefined;
@@ -167,6 +176,19 @@ function machineOf(host: Ec2Host, { place, types, settings }: { place: Place; ty
   return { instance: host.instance, ready: host.ready, settings, wake: waker({ region: place.region, instanceId: host.instance.id, types }) };
 }
 
+/** The name of the bucket that the stack makes for its cache, if any. */
+function ownBucket({ place, config }: Pick<Made, "place" | "config">): string | undefined {
+  const own = bucketOf<BucketPlace>(config.binaryCache)?.bucket;
+  return own && (own.name ?? bucketName(place));
+}
+
+function makeBucket(name: string, made: Made): readonly pulumi.Resource[] {
+  const { place, config, network, options } = made;
+  const bucket = ownBucket(made);
+  if (bucket === undefined) return [];
+  return new CacheBucket(name, { place, bucket, vpcId: network.vpcId, keep: config.destroy.cache === "keep" }, options).ready;
+}
+
 function makeRegistry(name: string, { config: { registry, destroy }, options }: Made): readonly pulumi.Resource[] {
   if (registry.kind !== "ecr") return [];
   return new Registry(name, { config: registry, keep: destroy.image === "keep" }, options).ready;
@@ -207,8 +229,16 @@ async function buildersConfig(made: Made, hosts: readonly MadeBuilder[]): Promis
 
 async function cacheConfig(made: Made, host: MadeHost | undefined): Promise<Config["binaryCache"]> {
   const { binaryCache } = made.config;
-  if (host === undefined) return binaryCache as Config["binaryCache"];
-  return { ...(binaryCache as ServedCache), host: await addressOf(made, host, host.host.dnsName) };
+  if (binaryCache.kind === "directory") return binaryCache;
+  if (binaryCache.kind === "s3") return { ...binaryCache, ...bucketAddress(made, binaryCache, CACHE_PRIORITY) };
+  const { mirror, host: machine } = binaryCache;
+  const address = host === undefined ? (machine as NixServeConfig["host"]) : await addressOf(made, host, host.host.dnsName);
+  return { ...binaryCache, host: address, mirror: mirror && bucketAddress(made, mirror, CACHE_PRIORITY + 10) };
+}
+
+function bucketAddress(made: Made, { url, nixPath }: BucketPlace, priority: number): Bucket {
+  const bucket = ownBucket(made);
+  return { nixPath, ...(bucket === undefined ? { url: url as string } : bucketUrls(made.place, bucket, priority)) };
 }
 
 function registryConfig({ place, config: { registry } }: Made): Config["registry"] {

@@ -1,6 +1,6 @@
 /** What the hosts' roles may do: each permission with the line that needs it, on the one resource that it is for. */
 import type { Json } from "../canonical-json.ts";
-import { metricNamespace, type Place, repositoryArn, type Role, secretArn } from "./names.ts";
+import { bucketArn, metricNamespace, type Place, repositoryArn, type Role, secretArn } from "./names.ts";
 
 /** Actions that belong together. */
 export interface Permission {
@@ -29,18 +29,21 @@ export interface RoleArgs {
   readonly role: Role;
   /** Name of the ECR repository that the host publishes to. */
   readonly repository?: string | undefined;
+  /** The bucket of the stack's that the host pushes to. */
+  readonly bucket?: string | undefined;
   /** Whether it sends metrics. */
   readonly metrics: boolean;
   /** Whether Systems Manager may open sessions on it. */
   readonly sessions: boolean;
 }
 
-export function permissions({ place, role, repository, metrics, sessions }: RoleArgs): Permission[] {
+export function permissions({ place, role, repository, bucket, metrics, sessions }: RoleArgs): Permission[] {
   return [
     hostKeyPermission(place, role),
     ...(metrics ? [metricsPermission(place)] : []),
     ...(sessions ? [sessionPermission] : []),
     ...(repository === undefined ? [] : [loginPermission, pushPermission(place, repository), tagsPermission(place, repository)]),
+    ...(bucket === undefined ? [] : bucketPermissions(place, bucket)),
   ];
 }
 
@@ -102,6 +105,32 @@ function pushPermission(place: Place, repository: string): Permission {
 /** For the history of a promoted tag. */
 function tagsPermission(place: Place, repository: string): Permission {
   return { id: "RegistryTags", actions: ["ecr:ListImages"], resources: [repositoryArn(place, repository)], neededBy: { file: "infra/hosts/ops/tags.sh", line: "skopeo list-tags" } };
+}
+
+/** What Nix's store for S3 calls (Nix manual, S3 Binary Cache Store): HEAD, GET and PUT of objects, large ones in parts. It deletes nothing. */
+function bucketPermissions(place: Place, bucket: string): Permission[] {
+  const neededBy = { file: "infra/hosts/cache-bucket.sh", line: "nix copy --stdin --to" };
+  const arn = bucketArn(place, bucket);
+  return [
+    { id: "Bucket", actions: ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], resources: [arn], neededBy },
+    { id: "BucketObjects", actions: ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], resources: [`${arn}/*`], neededBy },
+  ];
+}
+
+/**
+ * Who may do what with the bucket, whatever its role: nobody anything without TLS; whoever comes through the VPC's endpoint may
+ * read, as from a cache host. S3 does not take that for public, since the VPC is a fixed one.
+ */
+export function bucketDocument(place: Pick<Place, "region">, bucket: string, vpcId: string): string {
+  const arn = bucketArn(place, bucket);
+  const all = [arn, `${arn}/*`];
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Sid: "Tls", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: all, Condition: { Bool: { "aws:SecureTransport": "false" } } },
+      { Sid: "Read", Effect: "Allow", Principal: "*", Action: ["s3:GetObject", "s3:ListBucket"], Resource: all, Condition: { StringEquals: { "aws:SourceVpc": vpcId } } },
+    ],
+  });
 }
 
 /** Who else may pull from the repository; nothing where nobody else may. */

@@ -15,6 +15,8 @@ export const prices = {
   snapshotGiBMonth: 0.05,
   /** ECR, of the compressed blobs; a blob that images share counts once. */
   registryGiBMonth: 0.1,
+  /** S3, standard class. */
+  bucketGiBMonth: 0.023,
   /** A public IPv4 address, in use or not. */
   addressHour: 0.005,
   secretMonth: 0.4,

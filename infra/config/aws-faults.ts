@@ -15,12 +15,16 @@ export interface AwsParts {
   readonly builders: Ec2BuildersConfig | undefined;
   readonly cacheHost: Ec2CacheHostConfig | undefined;
   readonly domain: string | undefined;
+  /** The path of a bucket that the stack makes. */
+  readonly bucket: string | undefined;
+  /** The kind of the build host. */
+  readonly builtOn: string | undefined;
   /** Where something of the stack is asked for on AWS: the paths of those values. */
   readonly users: readonly string[];
 }
 
 export function awsFaults(parts: AwsParts): Fault[] {
-  return [...sectionFaults(parts), ...worldFaults(parts), ...ownFaults(parts), ...buildHostFaults(parts), ...builderFaults(parts), ...cacheHostFaults(parts), ...domainFaults(parts)];
+  return [...sectionFaults(parts), ...worldFaults(parts), ...ownFaults(parts), ...buildHostFaults(parts), ...builderFaults(parts), ...cacheHostFaults(parts), ...domainFaults(parts), ...bucketFaults(parts)];
 }
 
 function sectionFaults({ given, users }: AwsParts): Fault[] {
@@ -142,4 +146,10 @@ function domainFaults({ aws, cacheHost, domain }: AwsParts): Fault[] {
     faults.push({ code: "AWS_CERTIFICATE_PORT", where: "comfyui:binaryCache.domain", problem: "the certificate of a domain is given to a host whose port 80 the world can reach", found: "aws.openToWorld: false", expected: "aws.openToWorld: true, or no domain" });
   }
   return faults;
+}
+
+/** Nobody but the build host's role may write to it. */
+function bucketFaults({ bucket, builtOn }: AwsParts): Fault[] {
+  if (bucket === undefined || builtOn === undefined || builtOn === "ec2") return [];
+  return [{ code: "AWS_BUCKET_HOST", where: `comfyui:${bucket}`, problem: "a bucket that the stack makes is written to by the role of a build host on EC2", found: `buildHost.kind ${builtOn}`, expected: "buildHost.kind: ec2, or url with a bucket that is there" }];
 }

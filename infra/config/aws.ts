@@ -159,6 +159,16 @@ export const ec2CacheHost = z.strictObject({
   hostedZone: checked("AWS_HOSTED_ZONE", "a domain, without a dot at its end", (name) => /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/.test(name), "this is no hosted zone's name").optional(),
 });
 
+/**
+ * A bucket for a cache, private and encrypted; every host of the VPC may read it, the build host's role alone may write. In a
+ * network that is there (`network.kind: existing`) those reads want a gateway endpoint for S3. `pulumi destroy` leaves it.
+ * Cost: 0.023 USD a GiB and month.
+ */
+export const cacheBucket = z.strictObject({
+  /** Its name, which nobody in the world has yet. Default: comfyui-ACCOUNT-REGION-STACK. A change makes another bucket. */
+  name: checked("AWS_BUCKET", "3 to 63 lower case letters, digits and -", (name) => /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(name) && !/^xn--|-s3alias$/.test(name), "S3 takes no bucket of this name").optional(),
+});
+
 /** Further machines that Nix on the build host hands derivations to, made by the stack; also of another architecture. */
 export const ec2Builders = z.strictObject({
   kind: z.literal("ec2"),

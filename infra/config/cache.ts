@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ec2CacheHost } from "./aws.ts";
+import { cacheBucket, ec2CacheHost } from "./aws.ts";
 import { absolutePath, cacheName, cacheUrl, domainName, password, projectPath, publicKey, s3Url, signingKey, userName } from "./checked.ts";
 import { login, volume } from "./hosts.ts";
 
@@ -20,6 +20,20 @@ const shared = {
    * `up` that builds a layer or publishes pushes it. Default: fail.
    */
   onFailure: z.enum(["fail", "continue"]).default("fail"),
+};
+
+/** A bucket: one of `url` and `bucket`. */
+const bucketPlace = {
+  /** One that is there: s3://BUCKET?region=…, and endpoint=… where it is not AWS. Who may do what there is the affair of the build host's own credentials. */
+  url: s3Url.optional(),
+  /** One that the stack makes on AWS, for a build host there. */
+  bucket: cacheBucket.optional(),
+  /**
+   * Folder of a Nix with support for S3 on the build host, with `bin/nix` in it. Default: the Nix of the nixpkgs that
+   * layers/flake.lock pins, since Debian's has no such support. Used by a build host that is set up by its bootstrap; another one
+   * uses the Nix on its PATH. Re-runs the bootstrap.
+   */
+  nixPath: absolutePath.optional(),
 };
 
 /** A folder of the build host, relative to the stack's folder there. Its signing key is made there. */
@@ -44,18 +58,47 @@ const nixServe = z.strictObject({
   url: cacheUrl.optional(),
   /** What a reader must give, where not everybody may read. Default: nothing. */
   auth: z.strictObject({ user: userName, password }).optional(),
+  /**
+   * A bucket that gets everything that the cache gets, with the same signatures; the build host reads from it what the cache does
+   * not give. One that is down stops no build: what it lacks is said, and pushed with the next layer or image. Default: none.
+   * Re-runs no layer.
+   */
+  mirror: z.strictObject(bucketPlace).optional(),
 });
 
-/** A bucket, or what speaks its protocol. Wants a Nix with support for S3 on the build host; its access comes from that host. */
-const s3 = z.strictObject({ kind: z.literal("s3"), ...shared, /** s3://BUCKET?region=…, and endpoint=… where it is not AWS. */ url: s3Url });
+/** A bucket, or what speaks its protocol. */
+const s3 = z.strictObject({ kind: z.literal("s3"), ...shared, ...bucketPlace });
 
 /** Where finished layers are kept, signed. Another kind re-runs all layers, as pushes. Default: the folder .local/cache. */
 export const binaryCache = z.discriminatedUnion("kind", [directory, nixServe, s3]).default({ kind: "directory", path: ".local/cache" });
 
+/** A bucket as the file says it. */
+export type BucketPlace = Pick<z.output<typeof s3>, keyof typeof bucketPlace>;
+
+/** A bucket that is there, or that the stack makes. */
+export interface Bucket {
+  /** By which it is written to: s3://… */
+  readonly url: string;
+  /** By which any Nix reads it, without credentials. None: it is read by `url` too. */
+  readonly readUrl?: string;
+  readonly nixPath?: string | undefined;
+}
+
 type AnyNixServe = z.output<typeof nixServe>;
 
-export interface NixServeConfig extends Omit<AnyNixServe, "host"> {
+export interface NixServeConfig extends Omit<AnyNixServe, "host" | "mirror"> {
   readonly host: Exclude<AnyNixServe["host"], { kind: "ec2" }>;
+  readonly mirror?: Bucket | undefined;
+}
+
+export type S3Config = Omit<z.output<typeof s3>, keyof typeof bucketPlace> & Bucket;
+
+type WithBucket<B> = { readonly kind: "directory" } | ({ readonly kind: "s3" } & B) | { readonly kind: "nix-serve"; readonly mirror?: B | undefined };
+
+/** The bucket that the cache is, or that mirrors it. */
+export function bucketOf<B = Bucket>(cache: WithBucket<B>): B | undefined {
+  if (cache.kind === "s3") return cache;
+  return cache.kind === "nix-serve" ? cache.mirror : undefined;
 }
 
 /** Where readers find it, without a slash at its end. */

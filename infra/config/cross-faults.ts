@@ -1,5 +1,6 @@
 import type { configSchema, StackConfig } from "../config.ts";
 import type { Fault } from "../faults.ts";
+import { type BucketPlace, bucketOf } from "./cache.ts";
 import { publicKeyOf } from "./signing-key.ts";
 import { verifyFaults } from "./verify.ts";
 
@@ -13,7 +14,7 @@ export function sections({ shape }: typeof configSchema, input: Record<string, u
 
 /** What no single value shows. */
 export function crossFaults(all: Sections, flavors: readonly string[] | undefined): Fault[] {
-  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all), ...verifyFaults(all)];
+  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all), ...verifyFaults(all), ...bucketFaults(all)];
 }
 
 function flavorFaults({ flavor }: Sections, flavors: readonly string[] | undefined): Fault[] {
@@ -77,6 +78,13 @@ function addressFaults({ binaryCache }: Sections): Fault[] {
   const { protocol, hostname } = new URL(binaryCache.url);
   if (protocol === "https:" && hostname === binaryCache.domain) return [];
   return [{ code: "CONFIG_ADDRESS", where: "comfyui:binaryCache.url", problem: "readers would not find the cache here: it is served by HTTPS under its domain", found: binaryCache.url, expected: `https://${binaryCache.domain}` }];
+}
+
+function bucketFaults({ binaryCache }: Sections): Fault[] {
+  const place = binaryCache && bucketOf<BucketPlace>(binaryCache);
+  if (place === undefined || (place.url === undefined) !== (place.bucket === undefined)) return [];
+  const where = binaryCache?.kind === "s3" ? "comfyui:binaryCache" : "comfyui:binaryCache.mirror";
+  return [{ code: "CONFIG_BUCKET", where, problem: "a bucket is either there or made by the stack", found: place.url === undefined ? "neither url nor bucket" : "both url and bucket", expected: "url: s3://BUCKET?region=…, or bucket: {}" }];
 }
 
 /** Each value that stands there again, with both places. */

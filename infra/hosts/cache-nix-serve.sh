@@ -12,11 +12,12 @@ CACHE_TOOLS=(ssh ssh-keygen)
 cache_substituter() {
   local priority
   priority=$(recorded .priority)
-  cache_url ${priority:+"priority=$priority"}
+  with_settings "$CACHE_STORE" ${priority:+"priority=$priority"}
 }
 
 # A key that opens nothing but the cache's push, made here: its private half never leaves this host.
 cache_open() {
+  [ -z "$MIRROR" ] || bucket_open "$MIRROR"
   [ -e "$KEYS/push" ] || {
     rm -f -- "$KEYS/push.new" "$KEYS/push.new.pub"
     ssh-keygen -q -t ed25519 -N '' -C comfyui-push -f "$KEYS/push.new"

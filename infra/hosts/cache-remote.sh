@@ -20,6 +20,8 @@ cache_find() {
   CACHE_STORE=$(recorded .url)
   CACHE_NAME="$(recorded .name) at $CACHE_STORE"
   CACHE_ON_FAILURE=$(recorded .onFailure)
+  MIRROR=$(recorded .mirror.url)
+  MIRROR_SUBSTITUTER=$(recorded '.mirror | .readUrl // .url')
   CACHE_TRUSTED=$(recorded '.trusted | join(" ")')
   # What Nix remembers of the cache's answers is not asked when it matters.
   CACHE_ACCESS=(--option narinfo-cache-positive-ttl 0 --option narinfo-cache-negative-ttl 0)
@@ -32,21 +34,9 @@ record_cache() {
   mv "$CACHE_RECORD.new" "$CACHE_RECORD"
 }
 
-# An address with Nix's settings for it: cache_url SETTING=VALUE...
-cache_url() {
-  local url=$CACHE_STORE setting
-  for setting in "$@"; do
-    case $url in *\?*) url+="&$setting" ;; *) url+="?$setting" ;; esac
-  done
-  printf '%s' "$url"
-}
-
-# Asked afresh: Nix otherwise remembers for a week that a cache was there.
 cache_probe() {
-  local problem forget=$WORK/asked-afresh
-  rm -rf -- "$forget"
-  problem=$(XDG_CACHE_HOME=$forget NIX_CACHE_HOME=$forget/nix store_info --store "$CACHE_STORE" "${CACHE_ACCESS[@]}" \
-    --option connect-timeout 10 --option download-attempts 3) || cache_unreachable "$(grep '^error' <<<"$problem" | tail -n 1)"
+  local problem
+  problem=$(store_answers "$CACHE_STORE" "${CACHE_ACCESS[@]}") || cache_unreachable "$(grep '^error' <<<"$problem" | tail -n 1)"
 }
 
 cache_unreachable() {

@@ -1,6 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# A binary cache in a bucket. Sourced by cache.sh, which says what each function is for. Who may read and write is the affair of
-# this host's own credentials for AWS.
+# A binary cache in a bucket. Sourced by cache.sh, which says what each function is for.
 
 # shellcheck source=cache-remote.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
@@ -8,22 +7,18 @@
 CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.signingKey .cache.trusted)
 CACHE_TOOLS=()
 
+# A bucket of the stack's is read by a Nix without S3 too, from within the VPC.
 cache_substituter() {
-  printf '%s' "$CACHE_STORE"
+  recorded '.readUrl // .url'
 }
 
-# A Nix without S3 says so before it asks anyone.
 cache_open() {
-  local problem
-  if problem=$(store_info --store "$CACHE_STORE" --option connect-timeout 10 --option download-attempts 1); then :; fi
-  case $problem in *"don't know how to open Nix store"*)
-    fail HOST_NIX_BUCKETS "this host's Nix is built without S3" "install Nix from https://nixos.org/download (Debian's packages are without), or choose another kind of cache" "$(nix --version)" "a Nix that opens $CACHE_STORE" ;;
-  esac
+  bucket_open "$CACHE_STORE"
   CACHE_OPENED=$(jq -cn --arg location "$CACHE_STORE" '{$location}')
 }
 
 cache_send() {
-  nix copy --stdin --to "$(cache_url "secret-key=$(in_url "$CACHE_KEY.secret")" compression=zstd parallel-compression=true)" <"$1"
+  bucket_send "$CACHE_STORE" "$1" "secret-key=$(in_url "$CACHE_KEY.secret")"
 }
 
 cache_send_failed() {

@@ -20,6 +20,9 @@
 
 readonly CACHE_KINDS=(directory nix-serve s3)
 
+# shellcheck source=cache-mirror.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/cache-mirror.sh"
+
 # As cache_find leaves them where it says nothing else; read by the other scripts too.
 # shellcheck disable=SC2034
 CACHE_TRUSTED="" CACHE_ACCESS=() CACHE_NETRC="" CACHE_ON_FAILURE=fail
@@ -49,20 +52,40 @@ cache_outage() {
   CACHED=false
 }
 
-# cache_push LOG DRV... : signs and copies to the cache the outputs of these derivations with their closures, and every output
-# that was there to build them, unless a substituter offers it: without those an edit on a fresh host builds the tools too.
-cache_push() {
-  local list all from log=$1
+# with_settings URL SETTING=VALUE...: an address with Nix's settings for it.
+with_settings() {
+  local url=$1 setting
   shift
-  [ "$CACHED" = true ] || return 0
+  for setting in "$@"; do
+    case $url in *\?*) url+="&$setting" ;; *) url+="?$setting" ;; esac
+  done
+  printf '%s' "$url"
+}
+
+# store_answers URL [OPTION...]: whether it does, and what it says. Asked afresh: Nix otherwise remembers for a week that a cache
+# was there.
+store_answers() {
+  local url=$1 forget=$WORK/asked-afresh
+  shift
+  rm -rf -- "$forget"
+  XDG_CACHE_HOME=$forget NIX_CACHE_HOME=$forget/nix store_info --store "$url" "$@" --option connect-timeout 10 --option download-attempts 3
+}
+
+# to_push DRV... : what belongs into a cache: the outputs of these derivations, and every output that was there to build them,
+# unless a substituter offers it: without those an edit on a fresh host builds the tools too.
+to_push() {
+  local all
   all=$(nix-store --query --requisites --include-outputs "$@" | grep -v '\.drv$')
-  list=$(mktemp -- "$WORK/push.XXXXXX")
   # Those outputs that are there: of the image's two, a cache may have handed over one.
-  nix-store --query --outputs "$@" | grep -F -x -f <(printf '%s\n' "$all") >"$list"
-  not_offered <<<"$all" >>"$list"
+  nix-store --query --outputs "$@" | grep -F -x -f <(printf '%s\n' "$all")
+  not_offered <<<"$all"
+}
+
+# cache_push LOG LIST: copies to the cache the paths in the file LIST with their closures, signed.
+cache_push() {
+  local from log=$1
   from=$(stat -c %s -- "$log")
-  cache_send "$list" >>"$log" 2>&1 || cache_send_failed "$(why <(tail -c "+$((from + 1))" -- "$log") 10)"
-  rm -f -- "$list"
+  cache_send "$2" >>"$log" 2>&1 || cache_send_failed "$(why <(tail -c "+$((from + 1))" -- "$log") 10)"
 }
 
 # not_offered: of the store paths on stdin those that no substituter of the request offers.
@@ -106,17 +129,21 @@ cache_keep() {
   problem=$(cache_pin "$@" 2>&1) || cache_send_failed "$problem"
 }
 
-# cache_deliver LOG NAME DRV...: the outputs of these into the cache, signed, verified and pinned as NAME. What the cache's
-# failure leaves undone is noted, for cache_settle.
+# cache_deliver LOG NAME DRV...: the outputs of these into the cache, signed, verified and pinned as NAME; then into its mirror.
+# What the cache's failure leaves undone is noted, for cache_settle.
 cache_deliver() {
-  local log=$1 name=$2 outs note=$STATE/owed/${2//\//_}
+  local log=$1 name=$2 outs list=$WORK/push note=$STATE/owed/${2//\//_}
   shift 2
   mapfile -t outs < <(nix-store --query --outputs "$@")
-  cache_push "$log" "$@"
+  if [ "$CACHED" = true ]; then
+    to_push "$@" >"$list"
+    cache_push "$log" "$list"
+  fi
   cache_verify "${outs[@]}"
   cache_keep "$name" "${outs[@]}"
   if [ "$CACHED" = true ]; then
     rm -f -- "$note"
+    mirror_deliver "$log" "$name" "$list"
   else
     mkdir -p "$STATE/owed"
     printf '%s\n' "$name" "$@" >"$note"

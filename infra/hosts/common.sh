@@ -24,6 +24,8 @@ need() {
     "on the machine that runs pulumi 'npm run setup' (or 'bash infra/setup.sh'), then '. .local/env.sh'; a host over SSH is bootstrapped again" "PATH=$PATH" "${missing[*]} on PATH"
 }
 
+# What the bootstrap installed beside a distribution's Nix that can use no bucket.
+[ ! -x /nix/var/nix/gcroots/comfyui-nix/bin/nix ] || PATH=/nix/var/nix/gcroots/comfyui-nix/bin:$PATH
 # Where a fresh shell does not look for it: the daemon's installation.
 command -v nix >/dev/null 2>&1 || PATH=$PATH:/nix/var/nix/profiles/default/bin
 export NIX_CONFIG="${NIX_CONFIG:-}"$'\n'"extra-experimental-features = nix-command flakes"

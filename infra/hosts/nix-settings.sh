@@ -10,18 +10,18 @@ nix_settings() {
 # A substituter is the same with and without a priority or a slash at the end.
 readonly SAME_SUBSTITUTER='def same: gsub("(?<start>[?&])priority=[0-9]+&?"; "\(.start)") | sub("[?&/]+$"; "");'
 
-# other_substituters: those of nix.conf that are not our cache.
+# other_substituters URL...: those of nix.conf that are none of these.
 other_substituters() {
-  nix_settings | jq -r --arg ours "$(cache_substituter)" "$SAME_SUBSTITUTER"'
-    [.substituters.value[] | select(same != ($ours | same))] | join(" ")'
+  nix_settings | jq -r "$SAME_SUBSTITUTER"'
+    [$ARGS.positional[] | same] as $without | [.substituters.value[] | select(same | IN($without[]) | not)] | join(" ")' --args "$@"
 }
 
 # demand_settings: ends the script where nix.conf lacks what this stack's builds need; all of it at once.
 demand_settings() {
   local wanted lacking
-  wanted=$(jq -c --arg cache "$(cache_substituter)" --arg keys "$(cache_keys)" '{
+  wanted=$(jq -c --arg cache "$(cache_substituter)" --arg mirror "$MIRROR_SUBSTITUTER" --arg keys "$(cache_keys)" '{
     sandbox: true, "require-sigs": true, "always-allow-substitutes": true, "narinfo-cache-negative-ttl": 0,
-    substituters: [$cache, .substituters[]?.url],
+    substituters: [$cache, ($mirror | select(. != "")), .substituters[]?.url],
     "trusted-public-keys": [($keys | split(" ")[] | select(. != "")), .substituters[]?.publicKey]}' <<<"$REQUEST")
   lacking=$(nix_settings | jq -r --argjson wanted "$wanted" "$SAME_SUBSTITUTER"'
     with_entries(.value |= .value) as $have | $wanted | to_entries[]

@@ -24,17 +24,20 @@ find_trust() {
   NIX_TRUSTED=$(jq -r '.trusted == true or .trusted == 1' <<<"$info")
 }
 
-# nix_options: options of every build into NIX_OPTIONS: substitution from our own cache first, then from the request's
+# nix_options: options of every build into NIX_OPTIONS: substitution from our own cache first, then from its mirror and the request's
 # substituters, and only what one of their keys signed. A user whom Nix does not trust cannot ask for that: nix.conf has it, as
 # open-cache.sh made sure; it can ask for less.
 nix_options() {
-  local urls
+  local urls down=()
   if [ "$NIX_TRUSTED" = false ]; then
     NIX_OPTIONS=(--option fallback true)
-    [ "$CACHED" = true ] || NIX_OPTIONS+=(--option substituters "$(other_substituters)")
+    [ "$CACHED" = true ] || down+=("$(cache_substituter)")
+    [ "$MIRRORED" = true ] || down+=("$MIRROR_SUBSTITUTER")
+    [ "${#down[@]}" -eq 0 ] || NIX_OPTIONS+=(--option substituters "$(other_substituters "${down[@]}")")
     return
   fi
   urls=$(jq -r '.substituters | map(.url) | join(" ")' <<<"$REQUEST")
+  [ "$MIRRORED" = false ] || urls="$MIRROR_SUBSTITUTER $urls"
   [ "$CACHED" = false ] || urls="$(cache_substituter) $urls"
   NIX_OPTIONS=(
     --option substituters "$urls"

@@ -13,7 +13,7 @@ use_cache
 demand "${CACHE_WANTS[@]}"
 removed=() stays=()
 # Prefetched files are roots of set-up, not of a stack.
-for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images" "$STATE/owed"; do
+for folder in "$STATE/work" "$STATE/roots/layers" "$STATE/roots/images" "$STATE/owed" "$STATE/owed-mirror"; do
   [ ! -e "$folder" ] || { rm -rf -- "$folder"; removed+=("$folder"); }
 done
 

@@ -31,6 +31,7 @@ begin_run() {
   copy_sources "$WORK/source" "$layer"
   find_trust
   cache_probe
+  mirror_probe
   nix_options
   printf '# %s %s, %s\n' "$name" "$key" "$(nix --version)" >"$LOG"
   prune "$name"

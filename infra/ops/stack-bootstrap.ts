@@ -1,9 +1,7 @@
 /** The text that sets up a stack's machine, from the stack's configuration and what its state knows of the other machines. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { cacheAnswer, hostAnswer } from "../answers.ts";
-import { type BootstrapSettings, buildSettings, builderSettings, cacheSettings, pinnedNixpkgs, type Role } from "../bootstrap.ts";
-import { textFor } from "../bootstrap-text.ts";
+import { type BootstrapSettings, buildSettings, builderSettings, cacheSettings, type Role } from "../bootstrap.ts";
+import { readNixpkgs, textFor } from "../bootstrap-text.ts";
 import type { Config, StackConfig } from "../config.ts";
 import { type Fault, FaultError } from "../faults.ts";
 import { readStackConfig } from "./stack.ts";
@@ -58,15 +56,14 @@ type MachinesConfig = Pick<Config, "buildHost" | "binaryCache" | "builders" | "s
 const roles: { readonly [R in HandRole]: (config: MachinesConfig, context: Context) => Promise<Found> } = {
   async build(config) {
     if (config.buildHost.kind !== "ssh") throw noMachine("comfyui:buildHost.kind", config.buildHost.kind, "ssh");
-    return { address: addressed(config.buildHost), settings: buildSettings(config) };
+    return { address: addressed(config.buildHost), settings: buildSettings(config, readNixpkgs()) };
   },
 
-  async cache({ binaryCache }, { root, stack, tell, known }) {
+  async cache({ binaryCache }, { stack, tell, known }) {
     if (binaryCache.kind !== "nix-serve") throw noMachine("comfyui:binaryCache.kind", binaryCache.kind, "nix-serve");
     const { pushKey } = await known();
     if (pushKey === undefined) tell("the build host has no key to push with yet: run this again after the first `pulumi up`, which stops where it would push");
-    const nixpkgs = pinnedNixpkgs(readFileSync(join(root, "layers/flake.lock"), "utf8"));
-    return { address: addressed(binaryCache.host), settings: cacheSettings(binaryCache, { stack, pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs }) };
+    return { address: addressed(binaryCache.host), settings: cacheSettings(binaryCache, { stack, pushKeys: pushKey === undefined ? [] : [pushKey], nixpkgs: readNixpkgs() }) };
   },
 
   async builder(config, { number, tell, known }) {
@@ -92,10 +89,9 @@ function noMachine(where: string, found: string, expected: string): FaultError {
 function machinesOf({ buildHost, binaryCache, builders, substituters }: StackConfig): MachinesConfig {
   if (buildHost.kind === "ec2") throw noMachine("comfyui:buildHost.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
   if (builders.kind === "ec2") throw noMachine("comfyui:builders.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
-  if (binaryCache.kind !== "nix-serve") return { buildHost, binaryCache, builders, substituters };
-  const { host } = binaryCache;
-  if (host.kind === "ec2") throw noMachine("comfyui:binaryCache.host.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
-  return { buildHost, binaryCache: { ...binaryCache, host }, builders, substituters };
+  if (binaryCache.kind === "nix-serve" && binaryCache.host.kind === "ec2") throw noMachine("comfyui:binaryCache.host.kind", "ec2, which `pulumi up` makes and sets up itself", "ssh");
+  // A bucket of the stack's is for a build host on EC2 alone, as the configuration was checked for.
+  return { buildHost, binaryCache: binaryCache as Config["binaryCache"], builders, substituters };
 }
 
 async function readKnown(root: string, stack: string): Promise<Known> {

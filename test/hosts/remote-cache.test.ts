@@ -233,3 +233,57 @@ test("a bucket: signed objects, and an empty store takes all of a layer from it"
   assert.deepEqual([again.built, again.cached, again.storePath], [0, true, built.storePath]);
   assert.match(newestLog(sandbox, "layer2-wheels"), /^copying path '.*-layer2-wheels' from 's3:/m);
 });
+
+test("CACHE_MIRROR: a bucket mirrors the cache; what it lacks while it is down stops no layer, and comes with the next push; it is read where the cache is down", async (t) => {
+  await using bucket = await startS3("mirror");
+  const mirror = { url: bucket.url, readUrl: bucket.readUrl };
+  const owed = () => readdirSync(sandbox.host(".local/host/owed-mirror"));
+  const narinfo = ({ storePath }: { storePath: string }) => bucket.objects.get(`${storePath.slice("/nix/store/".length).slice(0, 32)}.narinfo`)?.toString() ?? "";
+  /** A layer that the cache gets, and what its mirror's failure has to say for it. */
+  const pushed = async (layer: string) => {
+    const { code, stdout, stderr } = await build(layer);
+    assert.equal(code, 0, stderr);
+    const answer = parseAnswer(layerAnswer, stdout);
+    assert.deepEqual([answer.built, answer.cached], [0, true]);
+    return { answer, warnings: stderr.split("\n").filter((line) => line.startsWith("warning")) };
+  };
+  await open({ mirror });
+  await t.test("it gets what the cache gets, with the same signatures", async () => {
+    const { answer, warnings } = await pushed("layer2-wheels");
+    assert.deepEqual([warnings, owed()], [[], []]);
+    assert.match(narinfo(answer), /^Sig: team-1:/m);
+  });
+  let lacking: { storePath: string };
+  await t.test("it is down before a build: nothing waits for it", async () => {
+    await bucket.down();
+    const { answer, warnings } = await pushed("layer0-base");
+    lacking = answer;
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /^warning\[CACHE_MIRROR\]: the mirror s3:\/\/mirror\?.* cannot be used: .*the cache has everything: the next push brings the mirror what it lacks$/);
+    assert.doesNotMatch(newestLog(sandbox, "layer0-base"), /mirror/);
+    assert.equal(owed().length, 1);
+    await bucket.resume();
+  });
+  await t.test("it refuses a push", async () => {
+    bucket.readOnly = true;
+    const { warnings } = await pushed("layer1-python");
+    assert.match(warnings.join(), /^warning\[CACHE_MIRROR\]: the mirror .* could not be copied to: .*403.*; the cache has everything/);
+    assert.equal(owed().length, 2);
+    bucket.readOnly = false;
+  });
+  await t.test("the next push brings it all that it lacks", async () => {
+    assert.equal(narinfo(lacking), "");
+    assert.deepEqual([(await pushed("layer1-python")).warnings, owed()], [[], []]);
+    assert.match(narinfo(lacking), /^Sig: team-1:/m);
+  });
+  await t.test("a machine with an empty store reads from it, by HTTP, what a cache that is down does not give", async () => {
+    await server.down();
+    await open({ mirror, onFailure: "continue" });
+    await sandbox.wipeStore(EMPTY_STORE);
+    const { stdout, stderr } = await build("layer1-python");
+    const answer = parseAnswer(layerAnswer, stdout);
+    assert.deepEqual([answer.built, answer.cached], [0, false], stderr);
+    assert.match(newestLog(sandbox, "layer1-python"), /^copying path '.*-layer1-python' from 'http:.*\/mirror/m);
+    await server.resume();
+  });
+});

@@ -15,6 +15,7 @@ import { hostMetrics, sends } from "../../infra/aws/metrics.ts";
 import { registryHost, repositoryArn, secretArn } from "../../infra/aws/names.ts";
 import { ACTIONS_WITHOUT_RESOURCE, permissions, policyDocument, pullDocument } from "../../infra/aws/policies.ts";
 import { cloudConfig, USER_DATA_LIMIT, userDataBase64 } from "../../infra/aws/user-data.ts";
+import { usesOfAws } from "../../infra/config/aws-parts.ts";
 import { parseConfig, type StackConfig } from "../../infra/config.ts";
 import { LOGIN_KEY, type Sections, stackConfig } from "../support/aws-stacks.ts";
 
@@ -32,6 +33,7 @@ function estimateOf(sections: Sections) {
     cacheHost: binaryCache.kind === "nix-serve" && binaryCache.host.kind === "ec2" ? binaryCache.host : undefined,
     layers: 7,
     images: registry.kind === "ecr",
+    bucket: usesOfAws(config).some((use) => use.endsWith("bucket")),
     keep: { cache: true },
   });
 }

@@ -18,7 +18,7 @@ const pushKeys = [publicLineOf(secrets.builder)];
 
 function settingsOf(config: Config): { readonly [R in Exclude<Role, "instance">]: BootstrapSettings } {
   assert.ok(config.binaryCache.kind === "nix-serve" && config.builders.kind === "ssh" && config.builders.hosts[0]);
-  return { build: buildSettings(config), cache: cacheSettings(config.binaryCache, { stack: "team", pushKeys, nixpkgs }), builder: builderSettings(config, config.builders.hosts[0], pushKeys) };
+  return { build: buildSettings(config, nixpkgs), cache: cacheSettings(config.binaryCache, { stack: "team", pushKeys, nixpkgs }), builder: builderSettings(config, config.builders.hosts[0], pushKeys) };
 }
 
 const settings = settingsOf(parse({}));
@@ -27,7 +27,7 @@ test("the settings of each role", () => {
   const substituters = [{ url: "http://cache.example", publicKey }];
   const netrc = [{ machine: "cache.example", login: "reader", password: secrets.password }];
   const [b1, b2] = remoteConfig.builders.hosts.map(({ host, hostKey, systems }) => ({ host, port: 22, hostKey, systems, maxJobs: 1, speedFactor: 1, features: ["big-parallel"] }));
-  assert.deepEqual(settings.build, { role: "build", authorizedKeys: [publicLineOf(secrets.build)], substituters, trustedPublicKeys: [], netrc, builders: [b1, b2], minFreeGiB: 5, maxFreeGiB: 20, volume: null });
+  assert.deepEqual(settings.build, { role: "build", authorizedKeys: [publicLineOf(secrets.build)], substituters, trustedPublicKeys: [], netrc, builders: [b1, b2], minFreeGiB: 5, maxFreeGiB: 20, volume: null, bucketNix: null });
   assert.deepEqual(settings.cache, {
     role: "cache", stack: "team", authorizedKeys: [publicLineOf(secrets.cache)], server: "harmonia", serverPath: null, nixpkgs, publicKeys: [publicKey], pushKeys,
     domain: null, port: 80, auth: { user: "reader", password: secrets.password }, priority: 50, volume: null,
@@ -43,7 +43,7 @@ test("the port that a cache listens on follows from its address", () => {
 test("a directory is nobody else's cache: the machine gets the substituters alone", () => {
   const { admin: _admin, ...buildHost } = remoteConfig.buildHost;
   const config = withoutAws(parseConfig({ buildHost }, { isSecret: () => true }));
-  assert.deepEqual([buildSettings(config)["substituters"], buildSettings(config)["netrc"]], [[], null]);
+  assert.deepEqual([buildSettings(config, nixpkgs)["substituters"], buildSettings(config, nixpkgs)["netrc"]], [[], null]);
 });
 
 test("nixpkgs is the one that layers/flake.lock pins", () => {

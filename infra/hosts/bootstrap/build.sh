@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The role of a build host: Nix, what the host scripts need, and the user `comfyui`, who may build and is nobody special.
 # Settings: {role: "build", authorizedKeys, substituters: [{url, publicKey}], trustedPublicKeys, netrc: null | [{machine, login,
-# password}], builders: [{host, port, hostKey, systems, maxJobs, speedFactor, features}], minFreeGiB, maxFreeGiB, volume}
+# password}], builders: [{host, port, hostKey, systems, maxJobs, speedFactor, features}], minFreeGiB, maxFreeGiB, volume,
+# bucketNix: null | {path: null | folder of a Nix, nixpkgs: flake reference, daemon: whether Nix's daemon reads a bucket too}}
 
 # gib FILTER: a number of GiB in bytes.
 gib() {
@@ -49,6 +50,22 @@ home() {
   [ "$(stat -c %U "$home")" = comfyui ] || chown -R -h comfyui:comfyui "$home"
 }
 
+readonly BUCKET_NIX=/nix/var/nix/gcroots/comfyui-nix
+
+# bucket_nix: a Nix that can use buckets, beside the distribution's, which cannot. Scripts of this project take it where it is.
+bucket_nix() {
+  local path
+  [ -n "$(setting .bucketNix)" ] || return 0
+  path=$(setting .bucketNix.path)
+  if [ -z "$path" ]; then
+    from_nixpkgs "$(setting .bucketNix.nixpkgs)" nix "$BUCKET_NIX" ||
+      fail BOOTSTRAP_NIX_BUCKETS "a Nix that can use buckets could not be had from nixpkgs" "see that this host reaches cache.nixos.org and GitHub, or install one and set nixPath"
+  else
+    [ -x "$path/bin/nix" ] || fail BOOTSTRAP_NIX_BUCKETS "the Nix that can use buckets is not there" "install it, or leave nixPath out" "$path" "a folder with bin/nix"
+    ln -sfn "$path" "$BUCKET_NIX"
+  fi
+}
+
 role() {
   local keys
   install_nix
@@ -73,7 +90,8 @@ max-free = $(gib .maxFreeGiB)
 builders = @/etc/nix/machines
 builders-use-substitutes = true
 $(caches)"
-  nix_daemon
+  bucket_nix
+  nix_daemon "$([ "$(setting .bucketNix.daemon)" != true ] || echo "$BUCKET_NIX")"
   answer role=build "nix=$(nix --version)" "system=$(uname -m)-linux" \
     "builderKey=$([ ! -e /etc/nix/builder_ed25519.pub ] || cut -d ' ' -f 1,2 /etc/nix/builder_ed25519.pub)"
 }

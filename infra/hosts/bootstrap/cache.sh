@@ -12,8 +12,7 @@ server_program() {
   kind=$(setting .server)
   path=$(setting .serverPath)
   if [ -z "$path" ]; then
-    nix build --max-jobs 0 --out-link /nix/var/nix/gcroots/comfyui-server --option substituters https://cache.nixos.org \
-      --option trusted-public-keys cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= "$(setting .nixpkgs)#$kind" ||
+    from_nixpkgs "$(setting .nixpkgs)" "$kind" /nix/var/nix/gcroots/comfyui-server ||
       fail BOOTSTRAP_SERVER "$kind could not be had from nixpkgs" "see that this host reaches cache.nixos.org and GitHub, or install $kind and set serverPath"
     path=/nix/var/nix/gcroots/comfyui-server/bin/$([ "$kind" = harmonia ] && echo harmonia-cache || echo nix-serve)
   fi

@@ -209,11 +209,21 @@ install_nix() {
     fail BOOTSTRAP_NIX_OLD "this distribution's Nix is too old" "use Debian 13 or Ubuntu 24.04" "$(nix --version)" "2.18 or newer"
 }
 
-# nix_daemon: with nix.conf as it is now. Builds are unpacked on the disk of /nix: /tmp is often memory.
+# from_nixpkgs REFERENCE ATTR LINK: a package, as a root that Nix keeps, built already by cache.nixos.org.
+from_nixpkgs() {
+  nix build --max-jobs 0 --out-link "$3" --option substituters https://cache.nixos.org \
+    --option trusted-public-keys cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= "$1#$2"
+}
+
+# nix_daemon [FOLDER]: with nix.conf as it is now, and of the Nix in FOLDER where that is not the distribution's. Builds are
+# unpacked on the disk of /nix: /tmp is often memory.
 nix_daemon() {
   local drop_in=/etc/systemd/system/nix-daemon.service.d/comfyui.conf
   install -d -m 755 /nix/var/nix/builds
-  put "$drop_in" 644 root:root $'[Service]\nEnvironment=TMPDIR=/nix/var/nix/builds'
+  put "$drop_in" 644 root:root "[Service]
+Environment=TMPDIR=/nix/var/nix/builds${1:+
+ExecStart=
+ExecStart=@$1/bin/nix-daemon nix-daemon --daemon}"
   service nix-daemon.socket
   service nix-daemon.service "$drop_in" /etc/nix/nix.conf
 }
