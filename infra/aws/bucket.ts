@@ -27,12 +27,12 @@ export class CacheBucket extends pulumi.ComponentResource {
     const parent = { parent: this };
     const { bucket } = new aws.s3.Bucket(`${name}-objects`, { bucket: bucketName, forceDestroy: !keep }, { ...parent, protect: keep });
     const block = new aws.s3.BucketPublicAccessBlock(`${name}-private`, { bucket, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true }, parent);
-    const owner = new aws.s3.BucketOwnershipControls(`${name}-owner`, { bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, parent);
     const encryption = new aws.s3.BucketServerSideEncryptionConfiguration(`${name}-encryption`, { bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] }, parent);
     // Parts of uploads that were cut off cost as much as whole objects, and are not listed.
     const uploads = new aws.s3.BucketLifecycleConfiguration(`${name}-uploads`, { bucket, rules: [{ id: "uploads", status: "Enabled", filter: { prefix: "" }, abortIncompleteMultipartUpload: { daysAfterInitiation: 3 } }] }, parent);
-    // After the block, which refuses a policy that would open it; S3 takes one change of these two at a time.
+    // One after the other, as S3 takes changes of who may do what; the policy after the block, which refuses one that would open it.
     const policy = new aws.s3.BucketPolicy(`${name}-policy`, { bucket, policy: pulumi.output(vpcId).apply((vpc) => bucketDocument(place, bucketName, vpc)) }, { ...parent, dependsOn: [block] });
+    const owner = new aws.s3.BucketOwnershipControls(`${name}-owner`, { bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, { ...parent, dependsOn: [policy] });
     this.ready = [block, owner, encryption, uploads, policy];
     this.registerOutputs({});
   }

@@ -11,27 +11,31 @@ export interface KeptArgs {
   readonly estimate: Pick<Estimate, "costs">;
   /** Name of the repository, where its images stay. */
   readonly repository: string | undefined;
+  /** Name of the cache's bucket, where it stays. */
+  readonly bucket: string | undefined;
   /** Whether there are snapshots, which AWS deletes with nothing. */
   readonly snapshots: boolean;
 }
 
 const usd = (value: number) => value.toFixed(2);
 
-export function keptText({ place: { region, stack }, estimate, repository, snapshots }: KeptArgs): string {
+export function keptText({ place: { region, stack }, estimate, repository, bucket, snapshots }: KeptArgs): string {
   const kept = estimate.costs.filter((cost) => cost.kept);
   const rows = [
     ...kept.map(({ what, perMonth }) => [what, usd(perMonth)]),
     ...(repository === undefined ? [] : [[`images in the repository ${repository}`, `${usd(prices.registryGiBMonth)} a GiB`]]),
+    ...(bucket === undefined ? [] : [[`the cache in the bucket ${bucket}`, `${prices.bucketGiBMonth} a GiB`]]),
     ...(snapshots ? [["snapshots of the disks", `${usd(prices.snapshotGiBMonth)} a GiB`]] : []),
   ];
   if (rows.length === 0) return "Nothing of this stack stays on AWS.\n";
   const together = kept.length < 2 ? [] : [["these disks together", usd(kept.reduce((sum, { perMonth }) => sum + perMonth, 0))]];
-  const isProtected = kept.length > 0 || repository !== undefined;
+  const isProtected = kept.length > 0 || repository !== undefined || bucket !== undefined;
   return `${[
     table([["STAYS ON AWS", "USD A MONTH"], ...rows, ...together], [1]),
     ...(isProtected ? ["The next `pulumi up` uses them again."] : []),
     "To delete them too:",
     ...(repository === undefined ? [] : [`  aws ecr delete-repository --region ${region} --repository-name ${repository} --force`]),
+    ...(bucket === undefined ? [] : [`  aws s3 rb --region ${region} --force s3://${bucket}`]),
     ...(snapshots ? [`  aws ec2 describe-snapshots --region ${region} --owner-ids self --filters Name=tag:comfyui:stack,Values=${stack} --query 'Snapshots[].SnapshotId' --output text | xargs -rn 1 aws ec2 delete-snapshot --region ${region} --snapshot-id`] : []),
     ...(isProtected ? [`  pulumi state unprotect --all --stack ${stack} && pulumi destroy --stack ${stack}`] : []),
   ].join("\n")}\n`;

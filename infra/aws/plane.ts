@@ -67,7 +67,7 @@ export async function openAws(name: string, { config, stack, layers }: { readonl
   const registry = makeRegistry(`${name}-registry`, made);
   watchOver(name, made, [build, cache]);
   const costs = estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, layers, images: config.registry.kind === "ecr", bucket: ownBucket(made) !== undefined, keep: { cache: config.destroy.cache === "keep" } });
-  sayWhatStays(`${name}-kept`, { place, estimate: costs, repository: config.registry.kind === "ecr" && config.destroy.image === "keep" ? config.registry.name : undefined, snapshots: section.snapshots !== undefined });
+  sayWhatStays(`${name}-kept`, { place, estimate: costs, repository: config.registry.kind === "ecr" && config.destroy.image === "keep" ? config.registry.name : undefined, bucket: config.destroy.cache === "keep" ? ownBucket(made) : undefined, snapshots: section.snapshots !== undefined });
   return {
     config: { ...config, buildHost: await buildHostConfig(made, build), builders: await buildersConfig(made, builders), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
     ...(build && { buildHost: { ...build.machine, wake: wakeAll(build, builders) }, builders: builders.map(({ machine }) => machine) }),

@@ -1,12 +1,15 @@
 /** What a bootstrap makes of bare Debian 13 hosts, run as `ssh root@HOST bash -s`: a build host, a cache host, a builder. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { longestText, type BootstrapSettings } from "../../infra/bootstrap.ts";
 import { textFor } from "../../infra/bootstrap-text.ts";
+import { CHECKOUT } from "../support/checkout.ts";
 import { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork } from "../support/host-network.ts";
-import { type Result, start } from "../support/process.ts";
+import { type Result, run, start } from "../support/process.ts";
 
 const network = await HostNetwork.start();
 after(() => network.stop());
@@ -22,6 +25,7 @@ const BUILD = {
   minFreeGiB: 1,
   maxFreeGiB: 2.5,
   volume: null,
+  bucketNix: null,
 } as const satisfies BootstrapSettings;
 const CACHE = {
   role: "cache",
@@ -131,11 +135,27 @@ test("a bootstrap that is killed is continued by the next, whatever it was doing
     await machine.run(["pkill", "-KILL", "-f", "^(/usr/bin/)?(bash -s|apt-get|dpkg|/usr/lib/apt)"], { allowFailure: true });
     await running.stop();
   }
-  const first = await bootstrap(machine, BUILD);
-  await changesNothing(machine, BUILD, first);
+  const settings = { ...BUILD, bucketNix: { path: await bringNix(machine), nixpkgs: "github:NixOS/nixpkgs", daemon: true } };
+  const first = await bootstrap(machine, settings);
+  await changesNothing(machine, settings, first);
   await machine.startUnits();
   await as(machine, "comfyui", `${BUILD_SOMETHING} --option substitute false`);
+  // Nix's daemon is the one that can read a bucket, and so is the client of the scripts; people have the distribution's.
+  const { stdout: versions } = await as(machine, "comfyui", "nix store info --json | jq -r .version; nix --version; . /tmp/infra/hosts/common.sh; nix --version");
+  assert.deepEqual(versions.trim().split("\n"), ["2.34.8", "nix (Nix) 2.26.3", "nix (Nix) 2.34.8"]);
 });
+
+/** The bundle's Nix, which is built with S3, in the one place where it runs; answers its folder. */
+async function bringNix(machine: HostMachine): Promise<string> {
+  const toolchain = join(CHECKOUT, ".local/toolchain");
+  const name = readdirSync(toolchain).find((each) => each.startsWith("nix-")) ?? assert.fail("the bundle's Nix is not set up");
+  const archive = join(machine.folder, "nix.tar");
+  await run("tar", ["-cf", archive, "-C", toolchain, name]);
+  await machine.copyIn(archive, toolchain);
+  await run("tar", ["-cf", archive, "-C", CHECKOUT, "infra/hosts"]);
+  await machine.copyIn(archive, "/tmp");
+  return join(toolchain, name);
+}
 
 test("what stands in a bootstrap's way is named, and what was there stays", async () => {
   await using machine = await HostMachine.start(network, { name: "faults", diskMiB: 64 });
@@ -158,6 +178,7 @@ test("what stands in a bootstrap's way is named, and what was there stays", asyn
   await fails("BOOTSTRAP_NO_KEYS", { ...BUILD, authorizedKeys: [] }, "rm -r /nix; mv /root/.ssh/authorized_keys /root");
   await fails("BOOTSTRAP_SSHD", BUILD, "echo 'NoSuchSetting yes' >>/etc/ssh/sshd_config; test ! -e /etc/ssh/sshd_config.d/10-comfyui.conf", /NoSuchSetting/);
   await fails("BOOTSTRAP_UNIT", BUILD, "sed -i 's/NoSuch.*/PermitRootLogin no/' /etc/ssh/sshd_config; install -d /etc/systemd/system/nix-daemon.service.d; printf '[Service]\\nExecStart=\\n' >/etc/systemd/system/nix-daemon.service.d/zz.conf");
+  await fails("BOOTSTRAP_NIX_BUCKETS", { ...BUILD, bucketNix: { path: "/nowhere/nix", nixpkgs: "github:NixOS/nixpkgs", daemon: false } }, "true", /found: +\/nowhere\/nix\n +expected: a folder with bin\/nix/);
   await fails("BOOTSTRAP_ROLE", CACHE, "rm /etc/systemd/system/nix-daemon.service.d/zz.conf", /found: +build\n +expected: cache/);
   await fails("BOOTSTRAP_SYSTEMS", { ...BUILDER, systems: ["aarch64-linux"] }, "rm /etc/comfyui-role", /found: +x86_64-linux\n +expected: aarch64-linux/);
   await fails("BOOTSTRAP_SERVER", { ...CACHE, serverPath: "/nowhere/nix-serve" }, "rm /etc/comfyui-role", /found: +\/nowhere\/nix-serve/);

@@ -174,21 +174,24 @@ test("a user whom Nix does not trust: HOST_NIX_CONFIG says all that nix.conf lac
   assert.ok(parseAnswer(layerAnswer, base.stdout).built > 0);
 });
 
-test("a user whom Nix does not trust leaves out a cache that is down, where it may fail", async () => {
+test("a user whom Nix does not trust leaves out a cache and a mirror that are down, where they may fail", async () => {
   await using sandbox = await warmSandbox();
   const { stdout: secret } = await sandbox.run("nix", ["key", "generate-secret", "--key-name", "gone-1"]);
   const { stdout } = await sandbox.run("nix", ["key", "convert-secret-to-public"], { input: secret });
   const asked = { kind: "nix-serve", name: "gone", publicKey: stdout.trim() };
   const url = `http://127.0.0.1:${await freePort()}`;
   const push = { host: "127.0.0.1", port: 9, user: "comfyui-push", hostKey: "ssh-ed25519 AAAA" };
-  const cache = { ...asked, url, push, trusted: [], signingKey: secret, auth: null, onFailure: "continue" };
+  const bucket = await freePort();
+  const mirror = { url: `s3://mirror?region=eu-central-1&scheme=http&endpoint=127.0.0.1:${bucket}`, readUrl: `http://127.0.0.1:${bucket}/mirror?priority=60` };
+  const cache = { ...asked, url, push, trusted: [], signingKey: secret, auth: null, onFailure: "continue", mirror };
   await sandbox.wipeStore(EMPTY_STORE);
   await sandbox.bash("nix-store --init");
-  const env = await untrusting(sandbox, [`substituters = ${url}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-negative-ttl = 0"]);
+  const env = await untrusting(sandbox, [`substituters = ${url} ${mirror.readUrl}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-negative-ttl = 0"]);
   await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "gone", cache, substituters: [] }), { env });
   const request = { ...(await recorded(sandbox, "comfyui-layer2-wheels")), cache: asked };
   const result = await runScript(sandbox, "build-layer", JSON.stringify(request), { env });
   assert.match(result.stderr, /^warning\[CACHE_UNREACHABLE\]/m);
+  assert.match(result.stderr, /^warning\[CACHE_MIRROR\]/m);
   assert.equal(parseAnswer(layerAnswer, result.stdout).cached, false);
   assert.doesNotMatch(newestLog(sandbox, "layer2-wheels"), /not a trusted user|unable to download 'http/);
 });

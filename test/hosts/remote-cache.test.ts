@@ -9,6 +9,7 @@ import { cacheAnswer, imageAnswer, layerAnswer, parseAnswer } from "../../infra/
 import { protocol } from "../../infra/request.ts";
 import { CacheServer } from "../support/cache-server.ts";
 import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
+import { otherNix } from "../support/other-nix.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
 import { startS3 } from "../support/s3-server.ts";
@@ -228,6 +229,9 @@ test("a bucket: signed objects, and an empty store takes all of a layer from it"
   const built = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", request, { env })).stdout);
   const info = bucket.objects.get(`${built.storePath.slice("/nix/store/".length).slice(0, 32)}.narinfo`)?.toString() ?? "";
   assert.match(info, /^Sig: team-1:/m);
+  // Also by a Nix without S3, as Debian's.
+  const verify = ["nix", "store", "verify", "--extra-experimental-features", "nix-command", "--store", bucket.readUrl, "--sigs-needed", "1", "--option", "trusted-public-keys", key.public, built.storePath];
+  await sandbox.run("env", [`PATH=${await otherNix()}:${sandbox.env["PATH"]}`, ...verify]);
   await sandbox.wipeStore(EMPTY_STORE);
   const again = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", request, { env })).stdout);
   assert.deepEqual([again.built, again.cached, again.storePath], [0, true, built.storePath]);

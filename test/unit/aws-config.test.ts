@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseConfig } from "../../infra/config.ts";
-import { LOGIN_KEY, type Sections, stackConfig, stackFile } from "../support/aws-stacks.ts";
+import { LOGIN_KEY, type Sections, signingKey, stackConfig, stackFile } from "../support/aws-stacks.ts";
 import { assertFault, faultsOf, type FaultRow } from "./faults.ts";
 
 const parse = (input: Sections) => parseConfig({ ...input }, { flavors: ["sample", "pypi", "cu130"], isSecret: () => true });
@@ -85,6 +85,10 @@ const rows: FaultRow<Sections>[] = [
   { code: "AWS_HOSTED_ZONE", input: team({ aws: { openToWorld: true }, binaryCache: { domain: "cache.example.org", host: { hostedZone: "example.org." } } }), where: "comfyui:binaryCache.host.hostedZone", says: ["without a dot"] },
   { code: "AWS_DOMAIN_ZONE", input: team({ aws: { openToWorld: true }, binaryCache: { domain: "cache.example.com", host: { hostedZone: "example.org" } } }), where: "comfyui:binaryCache.domain", says: ["ends with .example.org"] },
   { code: "AWS_CERTIFICATE_PORT", input: team({ binaryCache: { domain: "cache.example.org" } }), where: "comfyui:binaryCache.domain", says: ["port 80", "openToWorld"] },
+  { code: "AWS_BUCKET", input: team({ binaryCache: { mirror: { bucket: { name: "Our.Cache" } } } }), where: "comfyui:binaryCache.mirror.bucket.name", says: ["Our.Cache", "3 to 63"] },
+  { code: "CONFIG_BUCKET", input: team({ binaryCache: { mirror: { url: "s3://layers?region=us-east-1", bucket: {} } } }), where: "comfyui:binaryCache.mirror", says: ["found:    both url and bucket"] },
+  { code: "AWS_BUCKET_HOST", input: team({ buildHost: { kind: "ssh", host: "build.example", hostKey: LOGIN_KEY }, binaryCache: { mirror: { bucket: {} } } }), where: "comfyui:binaryCache.mirror.bucket", says: ["buildHost.kind ssh", "buildHost.kind: ec2, or url"] },
+  { code: "AWS_SECTION_MISSING", input: team({ aws: undefined, binaryCache: { kind: "s3", name: "team", signingKey, bucket: {} } }), where: "comfyui:aws", says: ["nothing, and buildHost.kind ec2, binaryCache.bucket, registry.kind ecr"] },
   { code: "AWS_REPOSITORY", input: team({ registry: { name: "ComfyUI" } }), where: "comfyui:registry.name", says: ["ComfyUI"] },
   { code: "AWS_KEEP", input: team({ registry: { keep: 0 } }), where: "comfyui:registry.keep", says: ["1 to 1000"] },
   { code: "AWS_PRINCIPAL", input: team({ registry: { pullFrom: ["*"] } }), where: "comfyui:registry.pullFrom[0]", says: ["the ARN of a role"] },

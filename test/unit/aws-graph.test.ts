@@ -47,6 +47,30 @@ function wideActions({ inputs }: Registered): string[] {
 }
 
 const WITHOUT_RESOURCE = /^(ecr:GetAuthorizationToken|cloudwatch:PutMetricData|ssm:UpdateInstanceInformation|ssmmessages:(Create|Open)(Control|Data)Channel)$/;
+
+const BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy";
+const PUBLIC_ACCESS = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
+const BUCKET_ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration";
+
+/** Every bucket has a resource of this type beside it, for which that holds. */
+function everyBucket(type: string, holds: (inputs: Registered["inputs"]) => boolean): Rule {
+  return (program) => ofType(program, "aws:s3/bucket:Bucket").map(({ inputs }) => inputs["bucket"] as string).filter((bucket) => !ofType(program, type).some(({ inputs }) => inputs["bucket"] === bucket && holds(inputs)));
+}
+
+interface BucketStatement {
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+  readonly Condition?: { readonly Bool?: { readonly "aws:SecureTransport": string }; readonly StringEquals?: { readonly "aws:SourceVpc"?: string } };
+}
+
+function bucketStatements(inputs: Registered["inputs"]): readonly BucketStatement[] {
+  return (JSON.parse(inputs["policy"] as string) as { Statement: BucketStatement[] }).Statement;
+}
+
+function bucketPolicy(...more: object[]): (each: Registered) => Registered {
+  return (each) => input({ policy: JSON.stringify({ Statement: more.length === 0 ? [] : [...bucketStatements(each.inputs), ...more] }) })(each);
+}
+
 /** Parts of a resource that the provider tags where the resource itself has no tags. */
 const tagged = (program: MockedProgram) => ofType(program, "pulumi:providers:aws");
 
@@ -86,6 +110,26 @@ const laws: Readonly<Record<string, Law>> = {
   "the images are not deleted by accident": {
     rule: every("aws:ecr/repository:Repository", ({ protect, inputs }) => protect && inputs["forceDelete"] === false),
     twin: { type: "aws:ecr/repository:Repository", change: input({ forceDelete: true }) },
+  },
+  "no bucket can be made public": {
+    rule: everyBucket(PUBLIC_ACCESS, (inputs) => ["blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"].every((setting) => inputs[setting] === true)),
+    twin: { type: PUBLIC_ACCESS, change: input({ blockPublicPolicy: false }) },
+  },
+  "who has no role reads a bucket from the VPC alone, and writes nothing": {
+    rule: everyBucket(BUCKET_POLICY, (inputs) => bucketStatements(inputs).filter(({ Effect }) => Effect === "Allow").every(({ Action, Condition }) => `${Action}` === "s3:GetObject,s3:ListBucket" && /^vpc-/.test(Condition?.StringEquals?.["aws:SourceVpc"] ?? ""))),
+    twin: { type: BUCKET_POLICY, change: bucketPolicy({ Effect: "Allow", Principal: "*", Action: ["s3:GetObject"], Resource: "*" }) },
+  },
+  "a bucket answers nobody without TLS": {
+    rule: everyBucket(BUCKET_POLICY, (inputs) => bucketStatements(inputs).some(({ Effect, Action, Condition }) => Effect === "Deny" && Action === "s3:*" && Condition?.Bool?.["aws:SecureTransport"] === "false")),
+    twin: { type: BUCKET_POLICY, change: bucketPolicy() },
+  },
+  "buckets are encrypted": {
+    rule: everyBucket(BUCKET_ENCRYPTION, (inputs) => /"sseAlgorithm":"(AES256|aws:kms)"/.test(JSON.stringify(inputs["rules"]))),
+    twin: { type: BUCKET_ENCRYPTION, change: input({ bucket: "another" }) },
+  },
+  "buckets are not deleted by accident": {
+    rule: every("aws:s3/bucket:Bucket", ({ protect, inputs }) => protect && inputs["forceDestroy"] === false),
+    twin: { type: "aws:s3/bucket:Bucket", change: (each) => ({ ...each, protect: false }) },
   },
   "tags of images do not move": {
     rule: every("aws:ecr/repository:Repository", ({ inputs }) => /^IMMUTABLE/.test(inputs["imageTagMutability"] as string)),
@@ -282,4 +326,39 @@ test("up goes from network to hosts, to what is set up on them, to layers, to th
     assert.deepEqual(order.slice(0, at).filter((each) => !earlier.has(each)), [], `${name} does not wait for these`);
   }
   assert.ok(before(programs.prod, "comfyui-publish-image").has("comfyui-registry-lifecycle"));
+});
+
+/** The request of a command on the build host. */
+function requestOf(program: MockedProgram, name: string): Record<string, unknown> {
+  const { stdin } = resource(program, name).inputs as { stdin: string | { secret: string } };
+  return JSON.parse(typeof stdin === "string" ? stdin : stdin.secret) as Record<string, unknown>;
+}
+
+const bootstrapSettings = (program: MockedProgram) => {
+  const { secret } = resource(program, "comfyui-build-host-bootstrap").inputs["stdin"] as { secret: string };
+  return JSON.parse(/^SETTINGS=.*\n(.*)$/m.exec(secret)?.[1] ?? "") as { substituters: { url: string }[]; bucketNix: Record<string, unknown> | null };
+};
+
+test("prod's mirror: hosts read the bucket by HTTPS after the cache host, the scripts push to it with a Nix of their own; no layer's key has a word of it", async () => {
+  const readUrl = "https://comfyui-123456789012-us-east-1-prod.s3.us-east-1.amazonaws.com?priority=60";
+  const { cache } = requestOf(programs.prod, "comfyui-cache") as { cache: { mirror: unknown } };
+  assert.deepEqual(cache.mirror, { url: "s3://comfyui-123456789012-us-east-1-prod?region=us-east-1", readUrl });
+  const { substituters, bucketNix } = bootstrapSettings(programs.prod);
+  assert.deepEqual(substituters.slice(0, 2).map(({ url }) => url), ["http://ec2-198-51-100-20.compute-1.amazonaws.com", readUrl]);
+  assert.deepEqual([bucketNix?.["path"], bucketNix?.["daemon"]], [null, false]);
+  assert.match(bucketNix?.["nixpkgs"] as string, /^github:NixOS\/nixpkgs\//);
+  assert.ok(resource(programs.prod, "comfyui-cache").dependsOn.includes("comfyui-binary-cache-bucket-policy"));
+  const without = await awsProgram("prod", { binaryCache: { mirror: undefined } });
+  assert.deepEqual(lasting(without), lasting(programs.prod));
+  assert.equal(bootstrapSettings(without).bucketNix, null);
+  assert.ok(!("mirror" in (requestOf(without, "comfyui-cache")["cache"] as object)));
+});
+
+test("a bucket of the stack's as the cache: no cache host, and a name of one's own where one is given", async () => {
+  const program = await awsProgram("team", { binaryCache: { kind: "s3", name: "team-1", signingKey, bucket: { name: "our-cache" } }, destroy: { cache: "delete" } });
+  const { cache } = requestOf(program, "comfyui-cache") as { cache: Record<string, unknown> };
+  assert.deepEqual([cache["kind"], cache["url"], cache["readUrl"]], ["s3", "s3://our-cache?region=us-east-1", "https://our-cache.s3.us-east-1.amazonaws.com?priority=50"]);
+  assert.deepEqual(program.resources.filter(({ name }) => name.startsWith("comfyui-binary-cache-ec2")), []);
+  const { inputs, protect } = resource(program, "comfyui-binary-cache-bucket-objects");
+  assert.deepEqual([inputs["bucket"], inputs["forceDestroy"], protect], ["our-cache", true, false]);
 });

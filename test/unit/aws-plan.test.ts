@@ -12,7 +12,7 @@ import { estimate } from "../../infra/aws/estimate.ts";
 import { instanceTypes } from "../../infra/aws/instance-types.ts";
 import { keptText } from "../../infra/aws/kept.ts";
 import { hostMetrics, sends } from "../../infra/aws/metrics.ts";
-import { registryHost, repositoryArn, secretArn } from "../../infra/aws/names.ts";
+import { bucketArn, bucketName, bucketUrls, registryHost, repositoryArn, secretArn } from "../../infra/aws/names.ts";
 import { ACTIONS_WITHOUT_RESOURCE, permissions, policyDocument, pullDocument } from "../../infra/aws/policies.ts";
 import { cloudConfig, USER_DATA_LIMIT, userDataBase64 } from "../../infra/aws/user-data.ts";
 import { usesOfAws } from "../../infra/config/aws-parts.ts";
@@ -54,11 +54,11 @@ test("the team's estimate adds up, by hand", () => {
 test("what grows with use is told by the GiB", () => {
   assert.deepEqual(estimateOf(stackConfig("team")).perGiBMonth, { images: 0.1 });
   assert.deepEqual(estimateOf(stackConfig("team", { registry: { kind: "oci-directory", path: ".local/images" } })).perGiBMonth, {});
-  assert.deepEqual(estimateOf(stackConfig("prod")).perGiBMonth, { images: 0.1, snapshots: 0.05 });
+  assert.deepEqual(estimateOf(stackConfig("prod")).perGiBMonth, { images: 0.1, bucket: 0.023, snapshots: 0.05 });
 });
 
 test("destroy says what stays, what that costs, and how it is deleted", () => {
-  const of = (stack: "team" | "prod", more: Partial<Parameters<typeof keptText>[0]>) => keptText({ place: { region: "us-east-1", stack }, estimate: estimateOf(stackConfig(stack)), repository: "comfyui", snapshots: false, ...more });
+  const of = (stack: "team" | "prod", more: Partial<Parameters<typeof keptText>[0]>) => keptText({ place: { region: "us-east-1", stack }, estimate: estimateOf(stackConfig(stack)), repository: "comfyui", bucket: undefined, snapshots: false, ...more });
   assert.equal(
     of("team", {}),
     `STAYS ON AWS                        USD A MONTH
@@ -73,6 +73,7 @@ To delete them too:
 `,
   );
   assert.match(of("prod", { snapshots: true }), /^snapshots of the disks +0\.05 a GiB$[^]*Name=tag:comfyui:stack,Values=prod/m);
+  assert.match(of("prod", { bucket: "our-cache" }), /^the cache in the bucket our-cache +0\.023 a GiB$[^]*aws s3 rb --region us-east-1 --force s3:\/\/our-cache$/m);
   const nothing = { estimate: { costs: [] }, repository: undefined };
   assert.equal(of("team", nothing), "Nothing of this stack stays on AWS.\n");
   assert.doesNotMatch(of("prod", { ...nothing, snapshots: true }), /unprotect|uses them again/);
@@ -170,7 +171,19 @@ test("names and ARNs are those of AWS, in each of its partitions", () => {
   assert.equal(repositoryArn({ ...place, region: "us-gov-west-1" }, "comfyui"), "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/comfyui");
 });
 
-const everything = permissions({ place, role: "build-host", repository: "comfyui", metrics: true, sessions: true });
+test("a bucket is named after account, region and stack, and never longer than S3 takes", () => {
+  assert.equal(bucketName(place), "comfyui-123456789012-us-east-1-team");
+  for (const stack of ["Team_1", "a".repeat(80), "-x"]) assert.match(bucketName({ ...place, region: "ap-northeast-1", stack }), /^comfyui-123456789012-ap-northeast-1-[0-9a-f]{12}$/);
+  assert.ok(bucketName({ ...place, region: "ap-northeast-1", stack: "a".repeat(26) }).length <= 63);
+  assert.equal(bucketArn({ region: "us-gov-west-1" }, "b"), "arn:aws-us-gov:s3:::b");
+});
+
+test("a bucket's addresses name the region, and the endpoint where Nix would take another partition's", () => {
+  assert.deepEqual(bucketUrls({ region: "eu-central-1" }, "b", 60), { url: "s3://b?region=eu-central-1", readUrl: "https://b.s3.eu-central-1.amazonaws.com?priority=60" });
+  assert.deepEqual(bucketUrls({ region: "cn-north-1" }, "b", 60), { url: "s3://b?region=cn-north-1&endpoint=s3.cn-north-1.amazonaws.com.cn", readUrl: "https://b.s3.cn-north-1.amazonaws.com.cn?priority=60" });
+});
+
+const everything = permissions({ place, role: "build-host", repository: "comfyui", bucket: "b", metrics: true, sessions: true });
 
 for (const { id, actions, resources, neededBy } of everything) {
   test(`the permission ${id} names its resource, and the line that needs it is there`, () => {

@@ -46,6 +46,15 @@ test("a directory is nobody else's cache: the machine gets the substituters alon
   assert.deepEqual([buildSettings(config, nixpkgs)["substituters"], buildSettings(config, nixpkgs)["netrc"]], [[], null]);
 });
 
+test("a bucket is a substituter beside the cache host, and wants a Nix of its own: for the scripts, and for the daemon where it is read by S3's protocol", () => {
+  const url = "s3://layers?region=eu-central-1";
+  const mirrored = settingsOf(parse({ binaryCache: { ...remoteConfig.binaryCache, mirror: { url, nixPath: "/opt/nix" } } }));
+  for (const each of [mirrored.build, mirrored.builder]) assert.deepEqual(each["substituters"], [{ url: "http://cache.example", publicKey }, { url, publicKey }]);
+  assert.deepEqual(mirrored.build["bucketNix"], { path: "/opt/nix", nixpkgs, daemon: true });
+  const alone = parse({ binaryCache: { kind: "s3", name: "team", signingKey: secrets.signing, url } });
+  assert.deepEqual([buildSettings(alone, nixpkgs)["substituters"], buildSettings(alone, nixpkgs)["bucketNix"]], [[{ url, publicKey }], { path: null, nixpkgs, daemon: true }]);
+});
+
 test("nixpkgs is the one that layers/flake.lock pins", () => {
   assert.match(pinnedNixpkgs(readFileSync("layers/flake.lock", "utf8")), /^github:NixOS\/nixpkgs\/[0-9a-f]{40}$/);
 });

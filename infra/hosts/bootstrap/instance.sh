@@ -83,8 +83,7 @@ session_agent() {
   nixpkgs=$(setting .sessions)
   [ -n "$nixpkgs" ] || return 0
   if [ -e /snap/amazon-ssm-agent ] || [ -x /usr/bin/amazon-ssm-agent ]; then return 0; fi
-  nix build --max-jobs 0 --out-link "$root" --option substituters https://cache.nixos.org \
-    --option trusted-public-keys cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= "$nixpkgs#amazon-ssm-agent" ||
+  from_nixpkgs "$nixpkgs" amazon-ssm-agent "$root" ||
     fail AWS_SESSION_AGENT "the agent of Systems Manager could not be had from nixpkgs" "see that this host reaches cache.nixos.org and GitHub, or set aws.sessions: false" "$nixpkgs"
   for file in amazon-ssm-agent.json seelog.xml; do
     put "/etc/amazon/ssm/$file" 644 root:root "$(cat "$root/etc/amazon/ssm/$file.template")"
