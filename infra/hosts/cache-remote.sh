@@ -42,7 +42,7 @@ cache_probe() {
 cache_unreachable() {
   case $1 in
     *"HTTP error 401"* | *"HTTP error 403"*)
-      fail CACHE_UNAUTHORIZED "the cache $CACHE_NAME does not let this host read: $1" "correct binaryCache.auth, then run 'pulumi up' again" ;;
+      fail CACHE_UNAUTHORIZED "the cache $CACHE_NAME does not let this host read: $1" "correct binaryCache.auth (of a bucket: this host's credentials for AWS), then run 'pulumi up' again" ;;
     *)
       cache_outage CACHE_UNREACHABLE "the cache $CACHE_NAME cannot be reached: $1" \
         "see that its host and its server run and that this host may reach it; with binaryCache.onFailure: continue layers are built without it" ;;
