@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { pinnedNixpkgs } from "../bootstrap.ts";
+import { readNixpkgs } from "../bootstrap-text.ts";
 import type { Machine } from "../machine.ts";
 import { type HostMetrics, sends } from "./metrics.ts";
 import { metricNamespace, type Place, type Role } from "./names.ts";
@@ -19,13 +18,8 @@ export interface InstanceSettingsArgs {
   readonly docker?: string | undefined;
 }
 
-/** The nixpkgs that layers/flake.lock pins: it has the agent, as it has the cache's server. */
-function agentSource(): string {
-  return pinnedNixpkgs(readFileSync(new URL("../../layers/flake.lock", import.meta.url), "utf8"));
-}
-
 /** Settings of infra/hosts/bootstrap/instance.sh, which says what each means. */
 export function instanceSettings({ place, role, metrics, registry, idleMinutes, gpu, sessions, docker }: InstanceSettingsArgs): Machine["settings"] {
   const namespace = sends(metrics) ? metricNamespace(place) : null;
-  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace, metrics: { ...metrics }, registry, idleMinutes, gpu, sessions: sessions ? agentSource() : null, ...(docker !== undefined && { docker }) };
+  return { role: "instance", hostRole: role, region: place.region, disk: "/nix", namespace, metrics: { ...metrics }, registry, idleMinutes, gpu, sessions: sessions ? readNixpkgs() : null, ...(docker !== undefined && { docker }) };
 }

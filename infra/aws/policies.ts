@@ -82,7 +82,7 @@ const sessionPermission: Permission = {
   id: "Session",
   actions: ["ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"],
   resources: ["*"],
-  neededBy: { file: "infra/hosts/bootstrap/instance.sh", line: "#amazon-ssm-agent" },
+  neededBy: { file: "infra/hosts/bootstrap/instance.sh", line: 'from_nixpkgs "$nixpkgs" amazon-ssm-agent' },
 };
 
 const loginPermission: Permission = {
