@@ -54,7 +54,7 @@ test("the host scripts read the protocol that the program writes", () => {
 test("every code of a script is in the table of faults, and every code of the table is somewhere in the code", () => {
   const sources = ["infra", "layers/layer6-app/runtime"].flatMap((folder) => readdirSync(new URL(`../../${folder}`, import.meta.url), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`));
   const text = sources.filter((file) => /\.(sh|ts|py)$/.test(file) && file !== "infra/faults.ts").map(project).join("\n");
-  const used = new Set([...text.matchAll(/\b(?:fail|problem|cache_outage) ([A-Z]+_[A-Z_]+)\b|warning\[([A-Z]+_[A-Z_]+)\]|"([A-Z]+_[A-Z_]+)"/g)].map(([, ended, warned, typescript]) => ended ?? warned ?? typescript));
+  const used = new Set([...text.matchAll(/(?:\b(?:fail|problem|cache_outage) |=\()([A-Z]+_[A-Z_]+)\b|warning\[([A-Z]+_[A-Z_]+)\]|"([A-Z]+_[A-Z_]+)"/g)].map(([, ended, warned, typescript]) => ended ?? warned ?? typescript));
   // Of a repository on GitHub, not of ours.
   for (const variable of ["AWS_PREVIEW_ROLE", "AWS_UP_ROLE"]) used.delete(variable);
   const family = (code: string | undefined) => code?.split("_")[0];
