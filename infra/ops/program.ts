@@ -16,6 +16,7 @@ import { hostKey } from "./commands/host-key.ts";
 import { promoteImage } from "./commands/promote.ts";
 import { report } from "./commands/report.ts";
 import { rollbackImage } from "./commands/rollback.ts";
+import { sbom } from "./commands/sbom.ts";
 import { ScriptFailed } from "./script.ts";
 
 /** What a person types before a command. */
@@ -40,6 +41,7 @@ const commands: readonly OpsCommand[] = [
   promoteImage,
   rollbackImage,
   diffImages,
+  sbom,
   awsAccount,
   awsImage,
   completion(opsProgram),
