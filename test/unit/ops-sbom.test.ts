@@ -135,12 +135,13 @@ test("METADATA: folded headers, names normalized, requirements without those of 
   assert.equal(parseMetadata("Version: 1\n"), undefined);
 });
 
-test("an image is a tag, or a whole reference; TLS is left out for the stack's own registry alone", () => {
-  const registry = { repository: "127.0.0.1:5000/comfyui", tls: false };
-  assert.deepEqual(imageOf("stable", registry), { tag: "stable" });
-  assert.deepEqual(imageOf("127.0.0.1:5000/other:1", registry), { reference: "docker://127.0.0.1:5000/other:1", tls: false });
-  assert.deepEqual(imageOf("docker://registry.example/a@sha256:00", registry), { reference: "docker://registry.example/a@sha256:00", tls: true });
-  assert.deepEqual(imageOf("oci:/images:a", {}), { reference: "oci:/images:a", tls: true });
+test("an image is a tag, or a whole reference; the stack's own registry is asked as it is configured", () => {
+  const own = { repository: "127.0.0.1:5000/comfyui", tls: false };
+  assert.deepEqual(imageOf("stable", own, true), { tag: "stable" });
+  assert.deepEqual(imageOf("127.0.0.1:5000/other:1", own, true), { reference: "docker://127.0.0.1:5000/other:1", tls: false });
+  assert.deepEqual(imageOf("docker://registry.example/a@sha256:00", own, true), { reference: "docker://registry.example/a@sha256:00", tls: true });
+  assert.deepEqual(imageOf("registry.example/a:1", { repository: "127.0.0.1:5000/comfyui", tls: true }, false), { reference: "docker://registry.example/a:1", tls: false });
+  assert.deepEqual(imageOf("oci:/images:a", {}, true), { reference: "oci:/images:a", tls: true });
 });
 
 for (const flavor of ["sample", "pypi", "cu130"]) {

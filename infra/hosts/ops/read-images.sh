@@ -57,13 +57,13 @@ fetch_blobs() {
     fail PUBLISH_REGISTRY "blobs of $REFERENCE could not be fetched: $(tail -n 1 "$WORK/fetch.log")" "check the registry's address, TLS and this host's login ('skopeo login')"
 }
 
-# unpacked FILE: its tar, by its first bytes.
+# unpacked FILE: its tar, by its first bytes. By standard input, since a layout's blob may be a link, which zstd does not open.
 unpacked() {
   case $(head -c 4 -- "$1" | od -An -tx1 | tr -d ' \n') in
-    28b52ffd) zstd -dcq -- "$1" ;;
-    1f8b*) gzip -dc -- "$1" ;;
-    *) cat -- "$1" ;;
-  esac
+    28b52ffd) zstd -dcq ;;
+    1f8b*) gzip -dc ;;
+    *) cat ;;
+  esac <"$1"
 }
 
 # list_and_extract FILE: all of its entries into WORK/list, the headers of Python packages into WORK/metadata; read once.
@@ -73,7 +73,7 @@ list_and_extract() {
   mkdir -p "$WORK/metadata"
   mkfifo "$WORK/pipe"
   # tar stops reading behind an archive's end; what is left is padding, and nobody's error.
-  { tar --list --verbose --numeric-owner --quoting-style=literal && cat >/dev/null; } <"$WORK/pipe" >"$WORK/list" &
+  { tar --list --verbose --numeric-owner --quoting-style=literal && cat >/dev/null; } <"$WORK/pipe" >"$WORK/list" 2>"$WORK/list.log" &
   listing=$!
   unpacked "$1" | tee "$WORK/pipe" | {
     tar --extract --directory "$WORK/metadata" --no-same-owner --wildcards 'nix/store/*.dist-info/METADATA' 2>"$WORK/extract.log" ||
@@ -86,7 +86,7 @@ list_and_extract() {
 # describe DIGEST FILE: {DIGEST: contents}.
 describe() {
   local file
-  list_and_extract "$2" || fail IMAGE_KIND "blob $1 of $REFERENCE cannot be read" "publish the image again, or look at the registry's storage" "$(tail -n 1 "$WORK/extract.log")" "a tar, plain or compressed by zstd or gzip"
+  list_and_extract "$2" || fail IMAGE_KIND "blob $1 of $REFERENCE cannot be read" "publish the image again, or look at the registry's storage" "$(head -n 1 "$WORK/list.log")" "a tar, plain or compressed by zstd or gzip"
   awk '{ split($6, at, "/") } at[1] == "nix" && at[2] == "store" && at[3] != "" { bytes[at[3]] += $3; next } $1 !~ /^d/ { files++ }
     END { for (name in bytes) printf "path %s %.0f\n", name, bytes[name]; printf "files - %d\n", files }' "$WORK/list" >"$WORK/paths"
   : >"$WORK/headers"

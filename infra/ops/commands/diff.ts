@@ -1,10 +1,9 @@
 import { humanSize, table } from "../../table.ts";
 import type { OpsCommand } from "../command.ts";
 import { compareImages, type Differences } from "../images/compare.ts";
-import { type ReadImage, readImages } from "../images/contents.ts";
-import { stackOption, type StackOption } from "../stack.ts";
+import { imageOptions, type ImageOptions, type ReadImage, readImages } from "../images/contents.ts";
 
-export const diffImages: OpsCommand<[string, string], StackOption> = {
+export const diffImages: OpsCommand<[string, string], ImageOptions> = {
   name: "diff <image> <image>",
   summary: "what differs between two images: layers, packages and versions",
   description: `IMAGE is a tag of the stack's registry, or a whole reference: HOST/NAME:TAG, HOST/NAME@sha256:…, oci:FOLDER:TAG. It runs on the
@@ -14,7 +13,7 @@ host lacks are fetched.`,
     ["diff 8729bf4d1e83 27df92d07f21", "two images of the stack's registry"],
     ["diff stable 27df92d07f21 --stack prod", "what a promotion would bring"],
   ],
-  options: stackOption,
+  options: imageOptions,
   async run(names, options, context) {
     const { images } = await readImages(names, options, context);
     const differences = compareImages(...(images as [ReadImage, ReadImage]));

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { OpsCommand } from "../command.ts";
+import { imageOptions, type ImageOptions } from "../images/contents.ts";
 import { makeSbom } from "../sbom/sbom.ts";
-import { stackOption, type StackOption } from "../stack.ts";
 
-interface Options extends StackOption {
+interface Options extends ImageOptions {
   readonly out?: string;
 }
 
@@ -19,7 +19,7 @@ is set.`,
     ["sbom 8729bf4d1e83 --out sbom.json", "to a file"],
     ["sbom stable --stack prod | jq -r '.components[].purl // empty'", "the package URLs"],
   ],
-  options: (command) => stackOption(command.option("--out <file>", "where to write it; default: standard output")),
+  options: (command) => imageOptions(command.option("--out <file>", "where to write it; default: standard output")),
   async run([name], options, context) {
     const { image, components, document } = await makeSbom(name, options, context);
     if (options.out === undefined) return { json: JSON.parse(document) as object, text: document };

@@ -1,6 +1,7 @@
 /** What published images are made of, read from their registries. */
+import type { Command } from "commander";
 import { z } from "zod";
-import { type OpenedStack, stackName, type StackOption } from "../stack.ts";
+import { type OpenedStack, stackName, stackOption, type StackOption } from "../stack.ts";
 import { type StackRegistry, stackRegistry } from "../promotion/registry.ts";
 import type { Context } from "../command.ts";
 import { type PackageMetadata, parseMetadata } from "./metadata.ts";
@@ -71,17 +72,27 @@ function layersOf(blobs: readonly z.output<typeof descriptor>[], createdBy: read
   return [...layers].map(([name, own]) => ({ name, blobs: own }));
 }
 
+export interface ImageOptions extends StackOption {
+  /** False: registries of whole references are asked without TLS. */
+  readonly tls: boolean;
+}
+
+export function imageOptions(command: Command): Command {
+  stackOption(command);
+  return command.option("--no-tls", "ask the registries of whole references without TLS, on a trusted network");
+}
+
 /** Opens the stack and reads images by a tag of its registry, or by whole references. */
-export async function readImages(names: readonly string[], options: StackOption, context: Context): Promise<{ stack: OpenedStack; registry: StackRegistry; images: ReadImage[] }> {
+export async function readImages(names: readonly string[], options: ImageOptions, context: Context): Promise<{ stack: OpenedStack; registry: StackRegistry; images: ReadImage[] }> {
   const registry = await stackRegistry(await stackName(options, context), context);
-  const images = names.map((name) => imageOf(name, registry.registry as { repository?: string; tls?: boolean }));
+  const images = names.map((name) => imageOf(name, registry.registry as { repository?: string; tls?: boolean }, options.tls));
   return { stack: registry.stack, registry, images: readContents(await registry.run("read-images", { images }, imagesAnswer)) };
 }
 
-/** A tag, or docker://HOST/NAME:TAG, HOST/NAME@sha256:…, oci:FOLDER:TAG. The stack's registry alone may be without TLS. */
-export function imageOf(name: string, { repository, tls = true }: { readonly repository?: string; readonly tls?: boolean }): { tag: string } | { reference: string; tls: boolean } {
+/** A tag, or docker://HOST/NAME:TAG, HOST/NAME@sha256:…, oci:FOLDER:TAG. The stack's own registry is asked as it is configured. */
+export function imageOf(name: string, own: { readonly repository?: string; readonly tls?: boolean }, tls: boolean): { tag: string } | { reference: string; tls: boolean } {
   if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) return { tag: name };
   const reference = /^(docker:\/\/|oci:)/.test(name) ? name : `docker://${name}`;
   const hostOf = (text: string) => text.replace(/^docker:\/\//, "").split("/")[0];
-  return { reference, tls: repository === undefined || hostOf(repository) !== hostOf(reference) || tls };
+  return { reference, tls: own.repository !== undefined && hostOf(own.repository) === hostOf(reference) ? (own.tls ?? true) : tls };
 }

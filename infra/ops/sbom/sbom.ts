@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Context } from "../command.ts";
-import { readImages, type ReadImage } from "../images/contents.ts";
-import type { StackOption } from "../stack.ts";
+import { type ImageOptions, readImages, type ReadImage } from "../images/contents.ts";
 import { takeInventory } from "./model.ts";
 import { readLocks, sourcesAnswer } from "./sources.ts";
 
@@ -13,7 +12,7 @@ export interface Sbom {
 }
 
 /** The software bill of materials of an image that the stack's build host has put together. */
-export async function makeSbom(name: string, options: StackOption, context: Context): Promise<Sbom> {
+export async function makeSbom(name: string, options: ImageOptions, context: Context): Promise<Sbom> {
   const { stack: { plan: { config } }, registry, images } = await readImages([name], options, context);
   const image = images[0] as ReadImage;
   const sources = await registry.run("image-sources", { digest: image.digest }, sourcesAnswer);
