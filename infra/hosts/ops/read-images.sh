@@ -59,11 +59,13 @@ fetch_blobs() {
 
 # unpacked FILE: its tar, by its first bytes. By standard input, since a layout's blob may be a link, which zstd does not open.
 unpacked() {
-  case $(head -c 4 -- "$1" | od -An -tx1 | tr -d ' \n') in
-    28b52ffd) zstd -dcq ;;
-    1f8b*) gzip -dc ;;
-    *) cat ;;
-  esac <"$1"
+  local magic
+  magic=$(head -c 4 -- "$1" | od -An -tx1 | tr -d ' \n')
+  case $magic in
+    28b52ffd) zstd -dcq <"$1" ;;
+    1f8b*) gzip -dc <"$1" ;;
+    *) cat <"$1" ;;
+  esac
 }
 
 # list_and_extract FILE: all of its entries into WORK/list, the headers of Python packages into WORK/metadata; read once.
