@@ -95,12 +95,18 @@ function add(program: Command, { name, summary, description = "", examples, opti
   const [words, args] = [/^[a-z-]+( [a-z-]+)*/.exec(name)?.[0] ?? "", name.replace(/^[a-z-]+( [a-z-]+)*\s*/, "")];
   const [first = "", second] = words.split(" ");
   const parent = second === undefined ? program : groupOf(program, first);
-  const command = quiet(parent.command(`${second ?? first} ${args}`.trim())).summary(summary).description(description === "" ? `${summary}.` : `${summary}.\n\n${description}`);
+  const command = quiet(parent.command(`${second ?? first} ${args}`.trim())).summary(summary).description(paragraphs(summary, description));
   options?.(command);
   command.option("--json", "the answer as JSON on standard output");
   command.addHelpText("after", `\nExamples:\n${examples.map(([line, what]) => `  ${CALL} ${line}\n      ${what}`).join("\n")}\n${EXIT_CODES}`);
   // Behind its arguments commander gives the options and the command itself.
   command.action((...all: unknown[]) => run(all.slice(0, -2), command.opts()));
+}
+
+/** Lines are broken by commander, for the terminal's width. */
+function paragraphs(summary: string, description: string): string {
+  const first = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  return [first, ...description.split("\n\n").map((text) => text.replaceAll("\n", " "))].filter((text) => text !== "").join("\n\n");
 }
 
 function groupOf(program: Command, name: string): Command {
