@@ -245,6 +245,7 @@ export const faultTable = {
   PROMOTE_MOVED: { cause: "somebody else moved the tag at the same time", cure: "look at what they did, then run the command again" },
   PROMOTE_NONE_BEFORE: { cause: "a moving tag stands on its first image, or there is no such tag", cure: "name an image by `--to`" },
   OPS_LAYER: { cause: "a command names a layer that the stack has not", cure: "name one of the listed layers" },
+  OPS_PREVIEW: { cause: "the engine's preview of a stack failed, so nobody knows what `up` would do", cure: "mend what the engine names" },
   OPS_ROLE: { cause: "the stack's configuration has no machine of this role", cure: "name another stack or role, or configure the machine first" },
   CI_VARIABLE_MISSING: { cause: "a repository variable is not set, though the variable of the role is", cure: "set it: Settings, Secrets and variables, Actions, Variables; or remove the role's, which switches the job off" },
   CI_VARIABLE_INVALID: { cause: "a repository variable has a value that cannot be right", cure: "correct it: Settings, Secrets and variables, Actions, Variables" },

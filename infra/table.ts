@@ -4,12 +4,14 @@ import { stripVTControlCharacters } from "node:util";
 export interface Style {
   bold(text: string): string;
   red(text: string): string;
+  yellow(text: string): string;
+  dim(text: string): string;
 }
 
 export function styleFor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): Style {
   const colored = stream.isTTY === true && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb";
   const wrap = (code: number) => (text: string) => (colored ? `\u001b[${code}m${text}\u001b[0m` : text);
-  return { bold: wrap(1), red: wrap(31) };
+  return { bold: wrap(1), red: wrap(31), yellow: wrap(33), dim: wrap(2) };
 }
 
 /** Decimal units, as registries and disks are sold. */

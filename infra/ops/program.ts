@@ -13,6 +13,7 @@ import { diffImages } from "./commands/diff.ts";
 import { drift } from "./commands/drift.ts";
 import { hostBootstrap } from "./commands/host-bootstrap.ts";
 import { hostKey } from "./commands/host-key.ts";
+import { plan } from "./commands/plan.ts";
 import { promoteImage } from "./commands/promote.ts";
 import { report } from "./commands/report.ts";
 import { rollbackImage } from "./commands/rollback.ts";
@@ -30,6 +31,7 @@ const groups: Readonly<Record<string, string>> = {
 };
 
 const commands: readonly OpsCommand[] = [
+  plan,
   drift,
   builds,
   buildsFollow,

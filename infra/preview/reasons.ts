@@ -1,12 +1,21 @@
-/** Why a command would run: what differs in its request, sorted by what it means to a person. */
-import type { Change, Row } from "./steps.ts";
+/** Why a resource would change: what differs, sorted by what it means to a person. */
+import { type Change, type Row, UNKNOWN } from "./steps.ts";
+
+export interface FileReason {
+  /** Relative to layers/. */
+  readonly file: string;
+  readonly how: "changed" | "added" | "removed";
+  /** Digests, as the requests have them: 12 hex digits, `+x` for a program. */
+  readonly old?: string;
+  readonly new?: string;
+}
 
 export interface Reasons {
-  /** Input files that differ; relative to layers/. */
-  readonly files: readonly { readonly file: string; readonly how: "changed" | "added" | "removed" }[];
+  /** Input files that differ. */
+  readonly files: readonly FileReason[];
   /** Layers below that run themselves and take this one along. */
   readonly below: readonly string[];
-  /** Settings that differ, such as `compression` or `registry.repository`. */
+  /** Settings and properties that differ, such as `compression` or `registry.repository`. */
   readonly settings: readonly string[];
 }
 
@@ -14,16 +23,21 @@ type Reader = (change: Change) => Partial<Reasons>;
 
 const nothing: Reader = () => ({});
 const layerBelow: Reader = ({ path }) => ({ below: path.slice(1) });
-const setting: Reader = ({ path }) => ({ settings: [path.join(".")] });
+const setting: Reader = ({ path, new: now }) => ({ settings: [path.length > 0 ? path.join(".") : wholeInput(now)] });
 
-function how({ old, new: now }: Change): "changed" | "added" | "removed" {
-  if (old === undefined) return "added";
-  return now === undefined ? "removed" : "changed";
+/** What is no JSON request differs as a whole. */
+function wholeInput(now: unknown): string {
+  return now === UNKNOWN ? "input known only during up" : "script";
+}
+
+function fileReason({ path, old, new: now }: Change): FileReason {
+  const how = old === undefined ? "added" : now === undefined ? "removed" : "changed";
+  return { file: path.slice(1).join("/"), how, ...(typeof old === "string" && { old }), ...(typeof now === "string" && { new: now }) };
 }
 
 /** By the first key of the path in the request; any other key is a setting. See infra/request.ts. */
 const readers: Readonly<Record<string, Reader>> = {
-  inputs: (change) => ({ files: [{ file: change.path.slice(1).join("/"), how: how(change) }] }),
+  inputs: (change) => ({ files: [fileReason(change)] }),
   on: layerBelow,
   layers: layerBelow,
   graph: () => ({ settings: ["layers.json"] }),
@@ -35,10 +49,11 @@ const readers: Readonly<Record<string, Reader>> = {
 
 export function reasonsOf(row: Pick<Row, "changes" | "reasons">): Reasons {
   const found = row.changes.map((change) => (readers[change.path[0] ?? ""] ?? setting)(change));
-  const inputs = row.reasons.filter((property) => property !== "stdin");
+  const hidden = row.reasons.includes("stdin") && row.changes.length === 0 ? ["input, which is secret"] : [];
+  const properties = row.reasons.filter((property) => property !== "stdin");
   return {
     files: found.flatMap(({ files = [] }) => files),
     below: found.flatMap(({ below = [] }) => below),
-    settings: [...found.flatMap(({ settings = [] }) => settings), ...inputs],
+    settings: [...found.flatMap(({ settings = [] }) => settings), ...hidden, ...properties],
   };
 }

@@ -107,14 +107,17 @@ async function assertComment(sandbox: Sandbox, lock: string): Promise<void> {
   const { stdout } = await sandbox.run("node", ["infra/ci/preview.ts", ".local/ci/preview.md"], { env });
   assert.match(stdout, /~ 4 to update/);
   const text = readFileSync(sandbox.host(".local/ci/preview.md"), "utf8");
-  const runs = text.split("\n").filter((line) => line.includes("**runs**"));
-  assert.match(text, /^<!-- preview of stack local -->\n\n### Preview of stack `local`: 3 of 7 layers run, and 1 other resource\n/);
+  assert.match(text, /^<!-- preview of stack local -->\n\n### Preview of stack `local`: 3 of 7 layers run, the image is published\n/);
+  assert.deepEqual([...text.matchAll(/^ {2}\S+\["(\S+)<br\/>runs, [\d.]+ s"\]:::runs$/gm)].map(([, name]) => name), ["layer2-wheels", "layer5-perf", "layer6-app", "publish"], text);
+  const runs = text.split("\n").filter((line) => line.includes("**runs**")).map((line) => line.replace(/[0-9a-f]{7} → [0-9a-f]{7}/, "OLD → NEW").replace(/[\d.]+ s/, "N s").replace(/[\d.]+ [kM]B/, "N B"));
   assert.deepEqual(runs, [
-    `| layer2-wheels | **runs** | \`${lock}\` |`,
-    `| layer5-perf | **runs** | \`${lock}\` |`,
-    "| layer6-app | **runs** | on `layer5-perf` |",
-    "| `comfyui-publish-image` | `command:local:Command` | **runs** | on `layer5-perf`, `layer6-app` |",
+    `| layer2-wheels | **runs** | N s |  | \`${lock}\` OLD → NEW |`,
+    `| layer5-perf | **runs** | N s | N B | \`${lock}\` OLD → NEW |`,
+    "| layer6-app | **runs** | N s | N B | on `layer5-perf` |",
+    "| publish | **runs** | N s | N B | on `layer5-perf`, `layer6-app` |",
   ]);
+  assert.match(text, /<sub>`pulumi preview --diff` of stack `local` at 0123456789ab · \[whole output\]\(https:\/\/forge\.example\/o\/r\/actions\/runs\/7\)<\/sub>\n$/);
+  assert.equal(readFileSync(sandbox.host(`${sandbox.at}/tmp/summary.md`), "utf8"), `${text.trimEnd()}\n\n`);
 }
 
 test("an edit of what all layers share shows them all; an edit outside of all inputs shows nothing", async (t) => {

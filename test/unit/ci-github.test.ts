@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { putComment, putPullRequest } from "../../infra/ci/github.ts";
-import { marker } from "../../infra/ci/preview-comment.ts";
+import { marker } from "../../infra/preview/markdown.ts";
 import { FaultError } from "../../infra/faults.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { GitHubApi } from "../support/github-api.ts";

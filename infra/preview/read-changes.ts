@@ -1,0 +1,33 @@
+/** Asks the engine what `up` would do to a stack, and the stack's state what that took the last time. */
+import { join } from "node:path";
+import { blobsSize, imageAnswer, layerAnswer } from "../answers.ts";
+import { configInput, configSchema } from "../config.ts";
+import { readState, type StackState } from "../ops/state.ts";
+import { graphOfFlavor, readLayerGraph } from "../read-plan.ts";
+import { type Changes, changesOf, type LastTime, type LayerNode, PUBLISH } from "./changes.ts";
+import { runPreview } from "./run.ts";
+import type { Preview } from "./steps.ts";
+
+export async function readChanges(root: string, stack: string): Promise<Changes> {
+  const preview = await runPreview(root, stack);
+  // A preview that failed may have failed for want of these.
+  if (preview.errors.length > 0) return changesOf({ stack, preview, layers: [], last: new Map() });
+  const layers = layerNodes(join(root, "layers"), preview);
+  return changesOf({ stack, preview, layers, last: lastTimes(layers, await readState(root, stack)) });
+}
+
+function layerNodes(layersDir: string, { config }: Preview): LayerNode[] {
+  const { kind } = configSchema.shape.flavor.parse(configInput(config)["flavor"]);
+  const { layers } = graphOfFlavor(readLayerGraph(layersDir), kind, layersDir);
+  return layers.map(({ attr, on, after, blob }) => ({ layer: attr, resource: `comfyui-${attr}`, waitsFor: [...on, ...after], blob }));
+}
+
+function lastTimes(layers: readonly LayerNode[], state: StackState): Map<string, LastTime> {
+  const last = new Map<string, LastTime>();
+  for (const { resource } of layers) {
+    const answer = state.answer(resource, layerAnswer);
+    if (answer !== undefined) last.set(resource, { seconds: answer.seconds, bytes: blobsSize(answer) });
+  }
+  const image = state.answer(PUBLISH, imageAnswer);
+  return image === undefined ? last : last.set(PUBLISH, { seconds: image.seconds, bytes: image.size });
+}

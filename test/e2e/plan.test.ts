@@ -1,0 +1,92 @@
+/** `ops plan` says what `pulumi up` then does, for random edits of the layers and of the configuration. */
+import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
+import { test } from "node:test";
+import type { Changes, CommandChange } from "../../infra/preview/changes.ts";
+import { applyEdit, describeEdit, type Entry, listEntries, planEdits } from "../support/edits.ts";
+import { setCheck } from "../support/layer-edits.ts";
+import { outputs } from "../support/outputs.ts";
+import type { Result } from "../support/process.ts";
+import { up } from "../support/pulumi.ts";
+import { Random, testSeed } from "../support/random.ts";
+import type { Sandbox } from "../support/sandbox.ts";
+import { configure } from "../support/stack-config.ts";
+import { warmSandbox } from "../support/warm.ts";
+
+const seed = testSeed("plan");
+
+function plan(sandbox: Sandbox, ...args: string[]): Promise<Result> {
+  return sandbox.run("node", ["infra/ops.ts", "plan", ...args], { allowFailure: true });
+}
+
+const running = ({ layers, publish }: Changes): CommandChange[] => [...layers, publish].filter((each) => each?.runs === true) as CommandChange[];
+
+/** Edits whose `up` is quick: what Nix evaluates anew and finds built, what it does not read, and a small layer's contents. */
+function edit(sandbox: Sandbox, entries: readonly Entry[], random: Random): string {
+  const layers = sandbox.host("layers");
+  if (random.chance(0.3)) {
+    const layer = random.pick(["layer5-perf", "layer6-app"]);
+    setCheck(layers, layer, `: ${random.word()}`);
+    return `another check of ${layer}`;
+  }
+  const [one] = planEdits(random.word(), entries, 1, ["change"]);
+  if (one === undefined) throw new Error("no edit was planned");
+  applyEdit(layers, one);
+  return describeEdit(one);
+}
+
+const QUICK = /^(layer\d-[a-z]+\/default\.nix|(locks|flavors)\/sample\/.*\.json|lib\/[a-z-]+\.nix|apps\/.*|package-sets\/nixpkgs\/.*)$/;
+
+/** The configuration of each round: each is another than the one before, for the host's command. */
+const SETTINGS: readonly object[] = [{ destroy: { image: "delete" } }, { destroy: { image: "delete" }, registry: { kind: "oci-directory", path: ".local/elsewhere" } }, {}];
+
+test(`random edits (seed ${seed}): the plan names what up then runs, and nothing else; exit codes`, async (t) => {
+  await using sandbox = await warmSandbox();
+  await t.test("0: nothing to do", async () => {
+    const { code, stdout } = await plan(sandbox);
+    assert.deepEqual([code, stdout.split("\n")[0]], [0, "Stack local: nothing to do"]);
+    assert.equal(stdout.match(/ unchanged /g)?.length, 8);
+  });
+  const random = new Random(seed);
+  const all = listEntries(sandbox.host("layers"), (path) => path.endsWith("/") || QUICK.test(path));
+  for (const [at, settings] of SETTINGS.entries()) {
+    // The lowest layers and what all share take all others along: once is enough for the machine.
+    const entries = at === 0 ? all : all.filter(({ path }) => !/^(lib|layer[01]-)/.test(path));
+    const edits = Array.from({ length: 2 + random.below(3) }, () => edit(sandbox, entries, random));
+    configure(sandbox, settings as Record<string, unknown>);
+    await t.test(`${edits.join("; ")}; ${JSON.stringify(settings)}`, () => assertPlanned(sandbox));
+  }
+  await t.test("2: changes, by the stack's name, as Markdown", async () => {
+    appendFileSync(sandbox.host("layers/layer6-app/app/page.html"), "<!-- an edit -->\n");
+    const { code, stdout } = await plan(sandbox, "--stack", "local", "--markdown");
+    assert.equal(code, 2);
+    assert.match(stdout, /^<!-- preview of stack local -->\n\n### Preview of stack `local`: 1 of 7 layers runs, the image is published\n\n```mermaid\n/);
+    assert.match(stdout, /^- Time: about [\d.]+ s, as the last time: `layer6-app` → `publish`$/m);
+  });
+  await t.test("OPS_PREVIEW, 1: the engine's own errors", async () => {
+    configure(sandbox, { registry: { kind: "oci-directory", path: "../out" } });
+    const { code, stdout, stderr } = await plan(sandbox, "--markdown");
+    assert.equal(code, 1);
+    assert.match(stdout, /^<!-- preview of stack local -->\n\n### Preview of stack `local`: failed\n\n```\n[^]*error\[CONFIG_PATH\]: comfyui:registry\.path/);
+    assert.match(stderr, /^error\[OPS_PREVIEW\]: stack local: the engine's preview failed\n {2}found: {4}[^]*error\[CONFIG_PATH\]: comfyui:registry\.path/m);
+  });
+});
+
+async function assertPlanned(sandbox: Sandbox): Promise<void> {
+  const { code, stdout } = await plan(sandbox, "--json");
+  assert.equal(code, 2);
+  const changes = JSON.parse(stdout) as Changes;
+  const before = await outputs(sandbox);
+  const update = await up(sandbox);
+  assert.deepEqual([...running(changes), ...changes.others].map(({ resource }) => resource).sort(), update.ran);
+  assert.deepEqual(changes.others.map(({ resource, effect }) => [resource, effect]), [["comfyui-host", "runs"]]);
+  for (const { layer, runs, last, because } of changes.layers) {
+    assert.equal(last?.seconds, before.layers[layer]?.seconds, layer);
+    assert.equal(runs, because.files.length + because.below.length > 0, `${layer}: ${JSON.stringify(because)}`);
+  }
+  if (!changes.publish?.runs) return;
+  // A layer that is built anew is about as large as before.
+  const most = (changes.publish.sends.bytes ?? 0) * 1.5 + 40_000;
+  const { image } = await outputs(sandbox);
+  assert.ok(image.sentBytes <= most, `${image.sentBytes} bytes were sent, where ${most} were the most`);
+}
