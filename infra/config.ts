@@ -6,6 +6,7 @@ import { projectPath, publicKey, repository, substituterUrl } from "./config/che
 import { awsFaults } from "./config/aws-faults.ts";
 import { awsParts } from "./config/aws-parts.ts";
 import { crossFaults, sections } from "./config/cross-faults.ts";
+import { growth } from "./config/growth.ts";
 import { builders, buildHost } from "./config/hosts.ts";
 import { plainSecrets, showExceptSecrets } from "./config/secrets.ts";
 import { verify } from "./config/verify.ts";
@@ -47,6 +48,7 @@ export const configSchema = z.strictObject({
       ecrRegistry,
     ])
     .default({ kind: "oci-directory", path: ".local/images" }),
+  growth,
   verify,
   /** Further binary caches, only read, asked before anything is built. Default: none. Re-runs all layers. */
   substituters: z.array(z.strictObject({ url: substituterUrl, publicKey })).default([]),

@@ -110,6 +110,7 @@ export const faultTable = {
   PUBLISH_TAG_TAKEN: { cause: "the registry holds another image under this tag", cure: "find out who pushed it; remove that tag or publish to another repository" },
   PUBLISH_DIGEST: { cause: "the registry answers with another digest than the one sent", cure: "check the registry's storage, then run `pulumi up` again" },
   PUBLISH_LIMITS: { cause: "the image has more or larger layers than the registry takes", cure: "give the flavor a smaller `blobLimit` in layers/layers.json" },
+  PUBLISH_GROWTH: { cause: "the image, or one of its layers, has grown by more than `comfyui:growth` allows without a yes", cure: "look at what the named layers took in; if it is meant: COMFYUI_ACCEPT_GROWTH=1 pulumi up" },
   PUBLISH_REGISTRY: { cause: "the registry could not be asked for the tag", cure: "check its address, TLS and this host's login (`skopeo login`)" },
   VERIFY_DOCKER: { cause: "the Docker engine that tries the image does not answer", cure: "start it, let the user in, or correct `verify.docker`" },
   VERIFY_PULL: { cause: "the Docker engine could not pull the image", cure: "check that it reaches the registry and is logged in there (`docker login`)" },

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { type HostNote, leaveHere } from "./host-note.ts";
 
 /** A run of one script of infra/hosts on the build host. */
 export interface HostRun {
@@ -11,6 +13,8 @@ export interface HostRun {
   readonly release?: string;
   /** The request holds a secret: nothing of the run is shown while it lasts. Default: it holds none. */
   readonly secret?: boolean;
+  /** What the script is told beside its request, without being part of the key. Default: nothing. */
+  readonly note?: HostNote;
 }
 
 /** A machine that runs host scripts. */
@@ -29,7 +33,7 @@ export const timeouts = { create: "12h", update: "12h", delete: "1h" };
 
 /** The machine that runs pulumi. Commands start in the program's folder, infra/. */
 export class LocalHost implements Host {
-  run(name: string, { script, request, release, secret = false }: HostRun, options: pulumi.CustomResourceOptions): HostCommand {
+  run(name: string, { script, request, release, secret = false, note }: HostRun, options: pulumi.CustomResourceOptions): HostCommand {
     const resource = new command.local.Command(
       name,
       {
@@ -40,8 +44,15 @@ export class LocalHost implements Host {
         addPreviousOutputInEnv: false,
         logging: secret ? command.local.Logging.None : command.local.Logging.Stderr,
       },
-      { ...options, customTimeouts: timeouts },
+      { ...options, ...(note && { hooks: leaving(name, note) }), customTimeouts: timeouts },
     );
     return { resource, answer: resource.stdout };
   }
+}
+
+/** Before the command really runs; a preview leaves nothing. */
+function leaving(name: string, note: HostNote): pulumi.ResourceHookBinding {
+  const state = process.env["COMFYUI_STATE"] ?? join(import.meta.dirname, "../.local/host");
+  const hook = new pulumi.ResourceHook(`${name}-note`, () => leaveHere(state, note));
+  return { beforeCreate: [hook], beforeUpdate: [hook] };
 }

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { imageAnswer, type ImageAnswer, parseAnswer } from "./answers.ts";
+import { growthNote } from "./growth-note.ts";
 import type { Host } from "./host.ts";
-import { publishRequest, type Plan } from "./request.ts";
+import { imageTag, type Plan, publishRequest } from "./request.ts";
 
 export interface PublishArgs {
   readonly host: Host;
@@ -18,7 +19,8 @@ export class Publish extends pulumi.ComponentResource {
 
   constructor(name: string, { host, plan, layers, registry }: PublishArgs) {
     super("comfyui:image:Publish", name);
-    const { answer } = host.run(`${name}-image`, { script: "publish-image", request: publishRequest(plan) }, { parent: this, dependsOn: [...layers, ...registry] });
+    const note = growthNote(imageTag(plan), plan.config.growth, process.env);
+    const { answer } = host.run(`${name}-image`, { script: "publish-image", request: publishRequest(plan), note }, { parent: this, dependsOn: [...layers, ...registry] });
     this.answer = answer.apply((text) => parseAnswer(imageAnswer, text));
     this.registerOutputs({});
   }

@@ -12,6 +12,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/build.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/growth.sh"
 
 need jq nix nix-store skopeo flock timeout sha256sum
 read_request .tag .layers .registry.kind .system .flavor .compression .graph .below .cache.kind .substituters
@@ -47,6 +48,7 @@ elif [ -n "$found" ]; then
   fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
 else
   check_limits "$manifest"
+  guard_growth "$tag" "$image"
   say "image: publishing $REFERENCE"
   name=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$image/index.json")
   blobs=$(send_image "oci:$image:$name" "$manifest" "$LOG")
@@ -55,6 +57,7 @@ else
   [ "$found" = "$digest" ] || fail PUBLISH_DIGEST "the registry answers with another image than the one sent to $REFERENCE" "check the registry's storage, then run 'pulumi up' again" "$found" "$digest"
 fi
 move_live_tag "$digest"
+keep_sizes "$tag" "$image"
 
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" '

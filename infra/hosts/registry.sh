@@ -1,6 +1,9 @@
 # The registry as skopeo sees it: sourced, never run.
 # shellcheck shell=bash
 
+# shellcheck source=registry-limits.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/registry-limits.sh"
+
 # open_registry TAG: the tag in the request's registry, as open_reference leaves it.
 open_registry() {
   case $(asked .registry.kind) in
@@ -43,10 +46,11 @@ missing_blobs() {
   done
 }
 
-# check_limits MANIFEST: what the registry takes of one image, where the request knows it; before a byte is sent.
+# check_limits MANIFEST: what the registry takes of one image, where the request or its name tells; before a byte is sent.
 check_limits() {
-  local over
-  over=$(jq -r --argjson limits "$(jq -c '.registry.limits // {}' <<<"$REQUEST")" '
+  local over known
+  known=$(known_limits "$(jq -r '.registry.repository // ""' <<<"$REQUEST")")
+  over=$(jq -r --argjson limits "$(jq -c --argjson known "$known" '$known + (.registry.limits // {})' <<<"$REQUEST")" '
     [(.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
      (.layers | length | select($limits.layers != null and . > $limits.layers) | "\(.) layers, where \($limits.layers) are taken")] | join("; ")' "$1")
   [ -z "$over" ] || fail PUBLISH_LIMITS "the registry of $REFERENCE does not take this image" "give the flavor a smaller blobLimit in layers/layers.json, or hoist what is large" "$over"

@@ -70,3 +70,17 @@ test("PUBLISH_LIMITS: a layer that is too large, or too many, stop the publish b
   assert.match((await check({ layerBytes: 1, layers: 1 })).stderr, /a layer of 2000 bytes, where 1 are taken; 2 layers, where 1 are taken/);
   assert.equal((await functions("large", {}, `check_limits ${image.manifest}`)).code, 0, "a registry whose limits nobody knows");
 });
+
+test("PUBLISH_LIMITS: of registries that say what they take, by their names; the request's own come first", async () => {
+  const manifest = join(folder, "huge.json");
+  const check = async (repository: string, size: number, limits?: object) => {
+    writeFileSync(manifest, JSON.stringify({ layers: [{ size }] }));
+    return (await functions("huge", { repository, limits }, `check_limits ${manifest}`)).stderr.match(/where (\d+) are taken/)?.[1];
+  };
+  const known = { "ghcr.io/a/b": 10_000_000_000, "1.dkr.ecr.eu-central-1.amazonaws.com/a": 54_525_952_000, "public.ecr.aws/a/b": 10_485_760_000, "team.azurecr.io/a": 214_748_364_800 };
+  for (const [repository, limit] of Object.entries(known)) {
+    assert.deepEqual([await check(repository, limit), await check(repository, limit + 1)], [undefined, String(limit)], repository);
+  }
+  assert.equal(await check("ghcr.io.example/a", 1e15), undefined);
+  assert.equal(await check("ghcr.io/a/b", 20, { layerBytes: 10 }), "10");
+});
