@@ -1,5 +1,5 @@
-# What registries take of one image, as far as they say so. Sourced, never run.
 # shellcheck shell=bash
+# What registries take of one image, as far as they say so. Sourced, never run.
 
 # known_limits REPOSITORY: as the `limits` of a request, by the registry's name; {} where nobody knows any. More blobs than an
 # engine can stack are no registry's matter: layers/lib/make_image.py refuses them.

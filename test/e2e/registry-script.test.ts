@@ -1,6 +1,6 @@
 /** What registry.sh does beside sending an image: the limits of a registry, and the tag of the image that is live. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";

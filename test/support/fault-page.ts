@@ -30,7 +30,6 @@ const TITLES: Readonly<Record<string, string>> = {
   RUN: "Running the container",
   SETUP: "Set-up",
   VERIFY: "Verifying the published image",
-  VERIFY: "Trying the published image",
 };
 
 export function faultPage(): string {
