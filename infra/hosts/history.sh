@@ -42,11 +42,14 @@ open_history() {
 
 # close_run STATUS: the run ends. What cannot be written down does not make a good run a bad one.
 close_run() {
-  # A signal, or a command that nobody asks: without a fault of its own.
-  if [ "$1" -ne 0 ] && [ -e "$WORK/stop" ] && [ "$(cat "$WORK/fault" 2>/dev/null)" != LAYER_STOPPED ]; then
+  local outcome=failed
+  # A signal may leave the status of the command before it.
+  if [ "$1" -eq 0 ] && [ -e "$WORK/facts.json" ]; then outcome='done'; fi
+  # By a signal, or a command that nobody asks, it ends without a fault of its own.
+  if [ "$outcome" = failed ] && [ -e "$WORK/stop" ] && [ "$(cat "$WORK/fault" 2>/dev/null)" != "${STOPPED[0]}" ]; then
     (fail "${STOPPED[@]}") || :
   fi
-  remember "$([ "$1" -eq 0 ] && printf 'done' || printf failed)" "$(date -u +%s.%N)" || say "warning: the run could not be written to $STATE/history"
+  remember "$outcome" "$(date -u +%s.%N)" || say "warning: the run could not be written to $STATE/history"
 }
 
 # close_cut_off: the run before, whose script was killed: all that is known is when its log ended.

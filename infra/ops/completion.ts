@@ -11,7 +11,10 @@ interface Step {
 /** Every place of the command line, the top first. */
 export function steps(command: Command, path: readonly string[] = []): Step[] {
   const below = command.commands.flatMap((each) => steps(each, [...path, each.name()]));
-  const words = command.commands.length > 0 ? command.commands.map((each) => each.name()) : [...command.options.map(({ long, short }) => long ?? short ?? ""), "--help"];
+  // A group may be a command by itself, too; then it has options of its own.
+  const runs = command.commands.length === 0 || command.options.length > 0;
+  const options = runs ? [...command.options.map(({ long, short }) => long ?? short ?? ""), "--help"] : [];
+  const words = [...command.commands.map((each) => each.name()), ...options];
   return [{ path: path.join(" "), words }, ...below];
 }
 

@@ -1,11 +1,14 @@
-/** `ops builds`: what runs leave on record, a build that is watched, and one that is stopped. The tests go on from each other's state. */
+/** `ops builds` and `ops report`: what runs leave on record, a build that is watched, and one that is stopped. The tests go on from each other's state. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import type { MeasuredRun } from "../../infra/ops/builds/runs.ts";
+import { startBrowser } from "../support/browser.ts";
 import { setCheck } from "../support/layer-edits.ts";
 import type { Result } from "../support/process.ts";
 import { recover, type StartedUpdate, startUp, up } from "../support/pulumi.ts";
+import { assertGoodPage, openPage } from "../support/report-page.ts";
 import type { Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
 
@@ -109,4 +112,25 @@ test("the next up builds on; what it took and how the layer grew is on record; t
   assert.deepEqual([(await ops("follow")).stdout, (await ops("follow")).code], ["Nothing is being built.\n", 0]);
   assert.deepEqual(JSON.parse((await ops("stop", "image", "--json")).stdout), { stack: "local", stopped: [] });
   assert.match((await ops("stop", "layer9-none")).stderr, /^error\[OPS_LAYER\]: stack local: .*\n {2}found: {4}layer9-none\n/);
+});
+
+test("the report of all this: what each layer holds, what was rebuilt and why, what was stopped", async () => {
+  const { stdout } = await sandbox.run("node", ["infra/ops.ts", "report", "--out", ".local/report"]);
+  const file = sandbox.host(stdout.trim());
+  const { code } = await sandbox.run("node", ["infra/ops.ts", "report", "--out", ".local/report", "--json"]);
+  assert.equal(code, 0);
+  const browser = await startBrowser();
+  try {
+    await using opened = await openPage(browser, pathToFileURL(file).href, { width: 360, scheme: "dark" });
+    await assertGoodPage(opened);
+    const part = async (name: string) => (await opened.page.locator("main > details").filter({ has: opened.page.locator("summary > b", { hasText: name }) }).textContent()) ?? "";
+    const perf = await part("layer5-perf");
+    assert.match(perf, /Last rebuilt \d{4}-\d\d-\d\d \d\d:\d\d UTC: layer5-perf\/default\.nix changed\./);
+    assert.match(perf, /LAYER_STOPPED/);
+    assert.match(await part("layer3-pytorch"), /the first build on record\..*numpy \d.*layer3-pytorch-site\d+\.\d MB/s);
+    assert.match(await part("layer0-base"), /coreutils/);
+    assert.equal(await opened.page.getByText("(now)").count(), 1);
+  } finally {
+    await browser.close();
+  }
 });

@@ -54,7 +54,7 @@ test("the history keeps the last 200 runs, with what differs from the last good 
   bash(`${request("1")} open_history layer6-app k1; jq -n '{built: 2}' >"$WORK/facts.json"`);
   assert.throws(() => bash(`${request("2", ',"b":"1"')} open_history layer6-app k2; (fail LAYER_TIMEOUT a b); :`));
   assert.throws(() => bash(`${request("2")} open_history layer6-app k3; kill -9 $$`));
-  bash(`${request("1")} open_history layer6-app k4`);
+  bash(`${request("1")} open_history layer6-app k4; echo '{}' >"$WORK/facts.json"`);
   const lines = readFileSync(join(folder, "history/sample/layer6-app.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.equal(lines.length, 200);
   assert.deepEqual(lines[0], { at: 54 });
@@ -65,7 +65,17 @@ test("the history keeps the last 200 runs, with what differs from the last good 
   assert.deepEqual([cut?.["outcome"], cut?.["key"]], ["cut-off", "k3"]);
   assert.deepEqual([last?.["outcome"], last?.["changes"], last?.["built"]], ["done", [], undefined]);
   assert.deepEqual(readdirSync(join(folder, "history/sample")).sort(), ["layer6-app.jsonl", "layer6-app.request.json"]);
-  assert.deepEqual(readdirSync(join(folder, "work/layer6-app")), []);
+  assert.deepEqual(readdirSync(join(folder, "work/layer6-app")), ["facts.json"]);
+});
+
+test("LAYER_STOPPED: however a run ends that was told to stop, it says why, and so does the history", (t) => {
+  const { folder, bash } = onHost(t);
+  const begun = `REQUEST='{"flavor":"sample"}'; open_history layer6-app k; touch "$WORK/stop"; `;
+  for (const end of ["fail CACHE_PUSH_FAILED a b", "false", "kill -TERM $$; sleep 1", "digest=$(fail PUBLISH_REGISTRY a b); echo $digest"]) {
+    assert.throws(() => bash(begun + end), (error: { stderr?: string }) => error.stderr?.match(/error\[/g)?.length === 1 && /^error\[LAYER_STOPPED\]: .*\n {2}fix: {6}run 'pulumi up'/m.test(error.stderr), end);
+    const last = JSON.parse(readFileSync(join(folder, "history/sample/layer6-app.jsonl"), "utf8").trimEnd().split("\n").at(-1) ?? "") as object;
+    assert.deepEqual({ ...last, log: "", endedAt: "", startedAt: "", seconds: 0 }, { name: "layer6-app", key: "k", log: "", changes: null, endedAt: "", startedAt: "", seconds: 0, outcome: "failed", code: "LAYER_STOPPED" }, end);
+  }
 });
 
 test("logs: the newest 50 stay, and those in use; records: the newest 200", (t) => {

@@ -31,6 +31,8 @@ test("bash: commands, options, stacks", () => {
   assert.deepEqual(offered("host", ""), ["bootstrap", "key"]);
   assert.deepEqual(offered("host", "key", "a.example", "--j"), ["--json", "--jump", "--jump-key"]);
   assert.deepEqual(offered("host", "bootstrap", "build", "--stack", ""), ["dev", "team"]);
+  assert.deepEqual(offered("builds", ""), ["--help", "--json", "--last", "--stack", "follow", "stop"]);
+  assert.deepEqual(offered("builds", "follow", "--"), ["--help", "--json", "--stack"]);
   assert.deepEqual(offered("completion", "--"), ["--help", "--json"]);
   assert.deepEqual(offered("nothing", "of", "this"), []);
 });
