@@ -67,6 +67,17 @@ test("from two bare machines: one up sets them up, builds, signs, pushes and pub
   assert.ok(again.process.seconds < 10, `${again.process.seconds} s`);
 });
 
+test("images are looked at and promoted on the build host, from the machine that runs pulumi", async () => {
+  const { image } = await outputs(stack.laptop);
+  const ops = async (...args: string[]) => JSON.parse((await stack.laptop.run("node", ["infra/ops.ts", ...args, "--json"])).stdout) as Record<string, unknown>;
+  const bom = (await ops("sbom", image.tag)) as { metadata: { component: { version: string } }; components: { purl?: string; hashes?: object[] }[] };
+  assert.equal(bom.metadata.component.version, image.digest);
+  assert.ok(bom.components.filter(({ purl, hashes }) => /^pkg:(pypi|deb)/.test(purl ?? "") && hashes?.length === 1).length > 50, "packages, each with the hash of its file");
+  assert.deepEqual((await ops("promote", "--from", "local", "--to", "local"))["status"], "already there");
+  assert.equal(await stack.published("stable"), image.digest);
+  assert.equal((await ops("diff", image.tag, "stable"))["same"], true);
+});
+
 test("a third machine that trusts the public key alone takes the whole closure, and builds nothing; with another key or without the password, nothing", async () => {
   const { layers, image } = await outputs(stack.laptop);
   const paths = Object.values(layers).map(({ storePath }) => storePath);

@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/tags.sh"
 
-need jq nix-store
+need jq nix-store awk xargs
 read_request .digest
 open_work
 digest=$(asked .digest)
@@ -29,9 +29,9 @@ if find_image "$digest"; then drv=$(nix-store --query --deriver "$IMAGE"); fi
 
 # The layers' contents are roots beside the image: IMAGE-1 and so on.
 nix-store --query --requisites "$IMAGE"-[0-9]* | LC_ALL=C sort -u >"$WORK/paths"
-while IFS= read -r path; do
-  nix-store --query --references "$path" | sed "s|^|$path |"
-done <"$WORK/paths" >"$WORK/references"
+# One process for all: path, hash, size, deriver, the count of references, and these, a line each.
+xargs nix-store --dump-db <"$WORK/paths" |
+  awk 'field < 5 { field++; if (field == 1) path = $0; if (field == 5 && (left = $0) == 0) field = 0; next } { print path, $0; if (--left == 0) field = 0 }' >"$WORK/references"
 
 # Of a derivation's text the outputs and the derivations that it takes, as JSON: Derive([(NAME,PATH,ALGORITHM,HASH)...],[(DRV,[NAME...])...
 output='\("[^"]*","[^"]*","[^"]*","[^"]*"\)' input='\("[^"]*",\["[^"]*"(,"[^"]*")*\]\)'

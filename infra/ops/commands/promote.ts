@@ -23,7 +23,7 @@ known by its own sources.`,
   options: (command) => dryRunOption(movingOption(command.requiredOption("--from <stack>", "the stack that published it").requiredOption("--to <stack>", "the stack whose registry gets it"))),
   async run(_args, { from, to, tag, dryRun = false }, context) {
     const done = await promote({ from, to, moving: tag, dryRun }, context);
-    return { json: done, text: textOf(done) };
+    return { json: done, text: textOf(done), found: dryRun && (done.set.length > 0 || done.status === "to be copied") };
   },
 };
 

@@ -25,7 +25,7 @@ same place however often it is run. It runs on the stack's build host, whose log
   async run(_args, options, context) {
     const { to, tag, dryRun = false } = options;
     const done = await rollback({ stack: await stackName(options, context), moving: tag, to, dryRun }, context);
-    return { json: done, text: textOf(done) };
+    return { json: done, text: textOf(done), found: dryRun && done.set.length > 0 };
   },
 };
 
