@@ -39,12 +39,14 @@ export const imageAnswer = z.object({
   reference: z.string(),
   tag: z.string(),
   digest: z.string(),
-  /** Bytes of config, manifest and all blobs. */
+  /** Bytes of all blobs, configs and manifests. */
   size: z.number(),
   status: z.enum(["published", "already published"]),
   sentBytes: z.number(),
   skippedBytes: z.number(),
   seconds: z.number(),
+  /** Where the stack has several systems: the image of each, by system; `digest` is then the index's. Sizes are bytes of config, manifest and blobs. */
+  images: z.record(z.string(), z.object({ digest: z.string(), size: z.number() })).optional(),
 });
 
 export type ImageAnswer = z.output<typeof imageAnswer>;

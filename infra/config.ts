@@ -26,8 +26,13 @@ export const configSchema = z.strictObject({
    * Default: the sample. Re-runs all layers (another content).
    */
   flavor: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("sample") }), z.strictObject({ kind: z.literal("pypi") }), z.strictObject({ kind: z.literal("cu130") })]).default({ kind: "sample" }),
-  /** The image's system: one a stack. Default: x86_64-linux. Re-runs all layers (another content). */
-  systems: z.array(z.enum(["x86_64-linux", "aarch64-linux"])).length(1).default(["x86_64-linux"]),
+  /**
+   * What the image is built for. Two systems make two images under one index, of which an engine takes the one for its machine. The
+   * first is the build host's own, and its layers keep their resources' names; those of a further one are built by `builders`, or
+   * by a build host that emulates it. Default: x86_64-linux. Another first system re-runs all layers (another content), a further
+   * one is built beside them; both re-run the publish.
+   */
+  systems: z.array(z.enum(["x86_64-linux", "aarch64-linux"])).min(1, "one system or two").max(2, "one system or two").default(["x86_64-linux"]),
   /** How blobs are compressed: zstd (Docker 23 or newer) or gzip (every engine). Default: zstd. Re-runs all layers (other blobs). */
   compression: z
     .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("zstd") }), z.strictObject({ kind: z.literal("gzip") })])

@@ -29,6 +29,8 @@ export const faultTable = {
   CONFIG_SECRET_PLAIN: { cause: "a secret stands in a stack's file in clear", cure: "replace the value by an encrypted one: pulumi config set --secret; it was seen, so make a new one" },
   CONFIG_HOST_SHARED: { cause: "one machine is to have two roles whose settings exclude each other", cure: "use a machine for each" },
   CONFIG_BUILDERS_LOCAL: { cause: "remote builders were configured for a build host that this program does not set up", cure: "use a build host of kind ssh, or remove the builders" },
+  CONFIG_SYSTEM_BUILDER: { cause: "a further system that neither the build host nor a builder builds for", cure: "add a builder: `builders: {kind: ec2, systems: [aarch64-linux]}`" },
+  CONFIG_SYSTEM_FLAVOR: { cause: "the flavor's files are not locked for a configured system", cure: "leave the system out, or choose another flavor; a system more: `systems` in layers/flavors/FLAVOR/requirements.json, then npm run lock" },
   CONFIG_CACHE_FOLDER: { cause: "a folder is to be the cache of a build host whose users Nix does not trust", cure: "use a cache host or a bucket; a folder is for a host whose user Nix trusts" },
   CONFIG_ADDRESS: { cause: "a cache's address is not the one that it is served under", cure: "remove `url`, or make it https://DOMAIN" },
   CONFIG_DOCKER_ADDRESS: { cause: "a text that is not the address of a Docker engine", cure: "write unix:///PATH or ssh://USER@HOST; `docker context inspect` shows it" },

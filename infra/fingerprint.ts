@@ -44,6 +44,12 @@ export function fingerprintImage(graph: LayerGraph, fingerprints: Fingerprints):
   return digest(imageLayers(graph).map(({ attr }) => [attr, fingerprints.get(attr) as string]));
 }
 
+/** The key of what is published: the image's own, or one over the images of several systems, in whatever order they are given. */
+export function fingerprintIndex(images: { readonly [system: string]: string }): string {
+  const [only, ...more] = Object.values(images);
+  return only !== undefined && more.length === 0 ? only : digest(images);
+}
+
 /** The layers that are blobs of the image, lowest first. */
 export function imageLayers(graph: LayerGraph): Layer[] {
   return graph.layers.filter(({ blob }) => blob);

@@ -8,8 +8,7 @@ import { configInput, secretSections, type StackConfig } from "./config.ts";
 import { usesOfAws, withoutAws } from "./config/aws-parts.ts";
 import { reportFailedCommandsInOneLine } from "./failed-commands.ts";
 import { FaultError } from "./faults.ts";
-import { imageLayers } from "./fingerprint.ts";
-import { Layers } from "./layers.ts";
+import { buildLayers } from "./layers.ts";
 import { needPlugins } from "./plugins.ts";
 import { Publish } from "./publish.ts";
 import { readPlan } from "./read-plan.ts";
@@ -49,11 +48,11 @@ const opened = host.run(
 );
 const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, opened, machine: onAws?.cacheHost });
 const builders = openBuilders(`${name}-builder`, { plan, host: ready, machines: onAws?.builders });
-const built = new Layers(name, { host, plan, ready: [opened.resource, ...cacheHost, ...builders] });
+const built = buildLayers(name, { host, plan, ready: [opened.resource, ...cacheHost, ...builders] });
 const published = new Publish(`${name}-publish`, {
   host,
   plan,
-  layers: imageLayers(plan.graph).map(({ attr }) => built.commands.get(attr) as pulumi.Resource),
+  layers: built.blobs,
   registry: onAws?.registry ?? [],
 });
 

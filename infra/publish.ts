@@ -13,7 +13,7 @@ export interface PublishArgs {
   readonly registry: readonly pulumi.Resource[];
 }
 
-/** Puts the image together and sends what the registry lacks, as NAME-image. */
+/** Puts the image together, or the index over those of several systems, and sends what the registry lacks, as NAME-image. */
 export class Publish extends pulumi.ComponentResource {
   readonly answer: pulumi.Output<ImageAnswer>;
 

@@ -15,6 +15,7 @@ import { type LayerGraph, needsGpu } from "./layer-graph.ts";
 import { graphOfFlavor, readLayerGraph } from "./read-plan.ts";
 import { recover } from "./recover.ts";
 import { runnable } from "./snippets/runnable.ts";
+import { layerCommands } from "./system-names.ts";
 import { styleFor } from "./table.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -37,11 +38,11 @@ function answerOf<T>(schema: z.ZodType<T>, run: ResourceRun | undefined): T | un
   return run?.stdout === undefined ? undefined : parseAnswer(schema, run.stdout);
 }
 
-function layerRows(graph: LayerGraph, runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
-  return graph.layers.map(({ attr }) => {
-    const run = runs.get(`comfyui-${attr}`);
+function layerRows(graph: LayerGraph, systems: readonly string[], runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
+  return layerCommands("comfyui", graph, systems).map(({ name, label }) => {
+    const run = runs.get(name);
     const answer = answerOf(layerAnswer, run);
-    return { attr, ...(run && { run }), ...(answer && { answer }) };
+    return { label, ...(run && { run }), ...(answer && { answer }) };
   });
 }
 
@@ -52,11 +53,12 @@ function summarize(log: string, succeeded: boolean): Omit<Summary, "seconds"> {
   const compression = configSchema.shape.compression.parse(config["compression"]).kind;
   const layersDir = join(root, "layers");
   const graph = graphOfFlavor(readLayerGraph(layersDir), flavor, layersDir);
-  const layers = layerRows(graph, runs);
+  const layers = layerRows(graph, configSchema.shape.systems.parse(config["systems"]), runs);
   const publish = runs.get("comfyui-publish-image");
   const image = answerOf(imageAnswer, publish);
   const cache = answerOf(cacheAnswer, runs.get("comfyui-cache"));
-  const top = layers.at(-1)?.answer;
+  // Of the first system, which is this machine's own.
+  const top = layers[graph.layers.length - 1]?.answer;
   const startable = succeeded && image && top && { engine: findEngine(), image: runnable(image, { flavor, compression, gpu: needsGpu(graph, flavor) }), storePath: top.storePath };
   return {
     layers,

@@ -1,5 +1,6 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { parseConfig, type StackConfig } from "./config.ts";
 import { type Fault, FaultError, gather } from "./faults.ts";
 import { readLayerInputs } from "./input-files.ts";
@@ -11,10 +12,30 @@ export function readPlan(layersDir: string, configInput: Record<string, unknown>
   const faults: Fault[] = [];
   const whole = gather(faults, () => readLayerGraph(layersDir));
   const config = gather(faults, () => parseConfig(configInput, { flavors: whole && Object.keys(whole.flavors), isSecret }));
+  faults.push(...(config ? unlockedSystems(config, layersDir) : []));
   const graph = whole && config && graphOfFlavor(whole, config.flavor.kind, layersDir);
   const inputs = graph && config && gather(faults, () => readLayerInputs(graph, config.flavor.kind, layersDir));
-  if (graph && config && inputs) return makePlan(graph, inputs, config);
+  if (graph && config && inputs && faults.length === 0) return makePlan(graph, inputs, config);
   throw new FaultError(faults);
+}
+
+const requirements = z.object({ systems: z.record(z.string(), z.unknown()) });
+
+/** The systems that a flavor is locked for; nothing where its requirements cannot be read, which is the lock tool's to say. */
+function lockedSystems(flavor: string, layersDir: string): string[] | undefined {
+  try {
+    return Object.keys(requirements.parse(JSON.parse(readFileSync(join(layersDir, `flavors/${flavor}/requirements.json`), "utf8"))).systems);
+  } catch {
+    return undefined;
+  }
+}
+
+function unlockedSystems({ flavor: { kind }, systems }: StackConfig, layersDir: string): Fault[] {
+  const locked = lockedSystems(kind, layersDir);
+  if (locked === undefined) return [];
+  return systems.flatMap((system, at): Fault[] =>
+    locked.includes(system) ? [] : [{ code: "CONFIG_SYSTEM_FLAVOR", where: `comfyui:systems[${at}]`, problem: `the flavor ${kind} has no files for this system`, found: system, expected: locked.join(" or ") }],
+  );
 }
 
 /** What the folder says of the layers that are optional. A link counts as there: it is an input that cannot be used, not none. */

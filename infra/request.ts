@@ -3,14 +3,14 @@ import { canonicalJson, type Json } from "./canonical-json.ts";
 import type { BinaryCacheConfig, Config, RegistryConfig } from "./config.ts";
 import { type Bucket, readUrl } from "./config/cache.ts";
 import { publicKeyOf } from "./config/signing-key.ts";
-import { type BuildSettings, fingerprintImage, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
+import { type BuildSettings, fingerprintImage, fingerprintIndex, fingerprintLayers, type Fingerprints, imageLayers, short } from "./fingerprint.ts";
 import type { LayerInputs } from "./input-files.ts";
 import { flavorOf, type Layer, type LayerGraph, onClosure, smokeOf } from "./layer-graph.ts";
 
 /** Version of what host scripts read and answer. A new one re-runs every command, so it changes with the answers' form only. */
 export const protocol = 3;
 
-/** Everything that requests are made from: plain data, read once. `C`: the configuration as the stack's file has it, or with what is made on AWS. */
+/** Everything that requests for one system are made from: plain data, read once. `C`: the configuration as the stack's file has it, or with what is made on AWS. */
 export interface Plan<C = Config> {
   readonly graph: LayerGraph;
   readonly inputs: LayerInputs;
@@ -19,9 +19,18 @@ export interface Plan<C = Config> {
   readonly config: C;
 }
 
+/** The plan for a stack's first system; `plansBySystem` has the others. */
 export function makePlan<C extends Pick<Config, "flavor" | "systems" | "compression">>(graph: LayerGraph, inputs: LayerInputs, config: C): Plan<C> {
   const settings = { flavor: config.flavor.kind, system: config.systems[0] as string, compression: config.compression.kind };
   return { graph, inputs, settings, config, fingerprints: fingerprintLayers(graph, inputs, settings) };
+}
+
+/** The plan for each of the stack's systems, in the configuration's order. They differ in their system and fingerprints alone. */
+export function plansBySystem<C extends Pick<Config, "systems">>(plan: Plan<C>): Plan<C>[] {
+  return plan.config.systems.map((system) => {
+    const settings = { ...plan.settings, system };
+    return { ...plan, settings, fingerprints: fingerprintLayers(plan.graph, plan.inputs, settings) };
+  });
 }
 
 type Words = { readonly [key: string]: string };
@@ -43,13 +52,19 @@ export function layerRequest(plan: Plan, layer: Layer): string {
   });
 }
 
-/** The request of publish-image.sh: keyed by the fingerprints of the image's blobs, so a preview knows it before any build. */
+/**
+ * The request of publish-image.sh: keyed by the fingerprints of the image's blobs, so a preview knows it before any build. Of
+ * several systems it has `images`, the layers by system, in place of `system` and `layers`.
+ */
 export function publishRequest(plan: Plan): string {
   const layers = imageLayers(plan.graph);
+  const names = layers.map(({ attr }) => attr);
+  const { system, ...common } = commonRequest(plan, layers, {});
+  const images = Object.fromEntries(plansBySystem(plan).map((each) => [each.settings.system, keysOf(each, names)]));
   return canonicalJson({
-    ...commonRequest(plan, layers, {}),
+    ...common,
+    ...(plan.config.systems.length > 1 ? { images } : { system: system as Json, layers: keysOf(plan, names) }),
     tag: imageTag(plan),
-    layers: keysOf(plan, layers.map(({ attr }) => attr)),
     registry: registryRequest(plan.config.registry),
   });
 }
@@ -66,9 +81,10 @@ function commonRequest(plan: Plan, layers: readonly Layer[], listed: Words): { r
   };
 }
 
-/** The image's tag: its fingerprint. */
+/** The image's tag: its fingerprint, or that of the index over the systems' images. */
 export function imageTag(plan: Plan): string {
-  return short(fingerprintImage(plan.graph, plan.fingerprints));
+  const images = plansBySystem(plan).map(({ settings, graph, fingerprints }) => [settings.system, fingerprintImage(graph, fingerprints)] as const);
+  return short(fingerprintIndex(Object.fromEntries(images)));
 }
 
 /** The request of ready.sh and, when the stack is destroyed, of release.sh. */
@@ -77,6 +93,7 @@ export function hostRequest(config: Config, settings: BuildSettings): string {
   return canonicalJson({
     protocol,
     system: settings.system,
+    ...(config.systems.length > 1 && { furtherSystems: config.systems.slice(1) }),
     destroy: config.destroy,
     cache: cacheRequest(config.binaryCache),
     registry: registryRequest(config.registry),

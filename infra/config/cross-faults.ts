@@ -14,7 +14,7 @@ export function sections({ shape }: typeof configSchema, input: Record<string, u
 
 /** What no single value shows. */
 export function crossFaults(all: Sections, flavors: readonly string[] | undefined): Fault[] {
-  return [...flavorFaults(all, flavors), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all), ...verifyFaults(all), ...bucketFaults(all)];
+  return [...flavorFaults(all, flavors), ...systemFaults(all), ...pathFaults(all), ...substituterFaults(all), ...machineFaults(all), ...builderFaults(all), ...folderFaults(all), ...keyFaults(all), ...addressFaults(all), ...verifyFaults(all), ...bucketFaults(all)];
 }
 
 function flavorFaults({ flavor }: Sections, flavors: readonly string[] | undefined): Fault[] {
@@ -33,6 +33,19 @@ function nested(a: string, b: string): boolean {
 
 function substituterFaults({ substituters = [] }: Sections): Fault[] {
   return repeated(substituters.map(({ url }) => url)).map(({ value, at }) => ({ code: "CONFIG_DUPLICATE", where: `comfyui:substituters[${at}].url`, problem: "this substituter is listed twice", found: value }));
+}
+
+/** A build host of the stack's own making is of the first system and emulates none; what another one can do, ready.sh sees there. */
+function systemFaults({ systems = [], buildHost, builders }: Sections): Fault[] {
+  const twice = repeated(systems).map(({ value, at }): Fault => ({ code: "CONFIG_DUPLICATE", where: `comfyui:systems[${at}]`, problem: "this system is listed twice", found: value }));
+  if (buildHost?.kind !== "ec2" || builders === undefined) return twice;
+  const built: readonly string[] = builders.kind === "none" ? [] : builders.kind === "ec2" ? builders.systems : builders.hosts.flatMap((host) => host.systems);
+  const alone = systems.flatMap((system, at): Fault[] =>
+    at === 0 || built.includes(system) || system === systems[0]
+      ? []
+      : [{ code: "CONFIG_SYSTEM_BUILDER", where: `comfyui:systems[${at}]`, problem: `nothing builds for ${system}: the build host is ${systems[0]}`, found: built.length === 0 ? "no builders" : `builders for ${[...new Set(built)].join(", ")}`, expected: `builders with ${system} among their systems` }],
+  );
+  return [...twice, ...alone];
 }
 
 /** The roles want different settings of the same Nix: a cache host builds nothing, a builder trusts the build host. */

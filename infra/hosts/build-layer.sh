@@ -22,25 +22,27 @@ fingerprint=$(asked .fingerprint)
 [[ $layer =~ ^[a-z0-9-]+$ && $fingerprint =~ ^[0-9a-f]{12}$ ]] ||
   fail REQUEST_INVALID "the request names no layer and fingerprint" "run this script through pulumi" "$layer $fingerprint"
 
-begin_run "$layer" "$fingerprint" build "$layer"
-guard_disk "$layer"
-attr=$FLAVOR_SET.$layer
+system=$(asked .system)
+name=$(run_name "$layer" "$system")
+begin_run "$name" "$fingerprint" build "$layer"
+guard_disk "$name"
+attr=$(flavor_set "$system").$layer
 installables=("$attr" "$attr.checks")
 has_blob=$(jq --arg layer "$layer" '.layers[] | select(.attr == $layer) | .blob' "$WORK/source/layers.json")
 [ "$has_blob" = false ] || installables+=("$attr.blob")
 
-say "$layer: building (log: $LOG)"
-build "$layer" "$layer did not build" "correct the layer, then run 'pulumi up' again: finished layers are kept" \
-  "$WORK/result.json" "$STATE/roots/layers/$layer" "${installables[@]}"
+say "$name: building (log: $LOG)"
+build "$name" "$name did not build" "correct the layer, then run 'pulumi up' again: finished layers are kept" \
+  "$WORK/result.json" "$STATE/roots/layers/$name" "${installables[@]}"
 
 mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
 mapfile -t outs < <(jq -r '.[].outputs.out' "$WORK/result.json")
-say "$layer: copying to the cache"
+say "$name: copying to the cache"
 cache_mend "$LOG"
 cache_deliver "$LOG" "layers/$layer/$fingerprint" "${drvs[@]}"
 
 # By what was built, not by the key: an edited comment is another key for the same thing.
-record=$STATE/records/$layer/$(printf '%s\n' "${outs[@]}" | word).json
+record=$STATE/records/$name/$(printf '%s\n' "${outs[@]}" | word).json
 if [ "$has_blob" = true ]; then
   blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[2]}/blob.json")
 else

@@ -1,10 +1,14 @@
 # What /etc/nix/nix.conf says, which is all that counts for the builds of a user whom Nix does not trust. Sourced, never run.
 # shellcheck shell=bash
 
-# nix_settings: the daemon's settings as JSON: those of nix.conf, without this user's own.
+# all_settings: what counts for this user's commands, as JSON; the command's name has changed with 2.20.
+all_settings() {
+  nix config show --json 2>/dev/null || nix show-config --json
+}
+
+# nix_settings: the daemon's settings: those of nix.conf, without this user's own.
 nix_settings() {
-  local nix=(env NIX_CONFIG= NIX_USER_CONF_FILES=/dev/null nix --extra-experimental-features nix-command)
-  "${nix[@]}" config show --json 2>/dev/null || "${nix[@]}" show-config --json
+  NIX_CONFIG='extra-experimental-features = nix-command' NIX_USER_CONF_FILES=/dev/null all_settings
 }
 
 # A substituter is the same with and without a priority or a slash at the end.

@@ -46,12 +46,14 @@ missing_blobs() {
   done
 }
 
-# check_limits MANIFEST: what the registry takes of one image, where the request or its name tells; before a byte is sent.
+# Below, MANIFESTS is a file with an image's manifest; of several images with the manifest of each, and their index.
+
+# check_limits MANIFESTS: what the registry takes of one image, where the request or its name tells; before a byte is sent.
 check_limits() {
   local over known
   known=$(known_limits "$(jq -r '.registry.repository // ""' <<<"$REQUEST")")
-  over=$(jq -r --argjson limits "$(jq -c --argjson known "$known" '$known + (.registry.limits // {})' <<<"$REQUEST")" '
-    [(.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
+  over=$(jq -rs --argjson limits "$(jq -c --argjson known "$known" '$known + (.registry.limits // {})' <<<"$REQUEST")" '
+    [.[] | select(.layers) | (.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
      (.layers | length | select($limits.layers != null and . > $limits.layers) | "\(.) layers, where \($limits.layers) are taken")] | join("; ")' "$1")
   [ -z "$over" ] || fail PUBLISH_LIMITS "the registry of $REFERENCE does not take this image" "give the flavor a smaller blobLimit in layers/layers.json, or hoist what is large" "$over"
 }
@@ -64,28 +66,64 @@ move_live_tag() {
   REFERENCE=${reference%:*}:$live
   if [ "$(published_digest)" != "$1" ]; then
     say "image: $live is this one now"
-    skopeo --insecure-policy copy --preserve-digests --retry-times 3 "${INSPECT[@]/#--tls/--src-tls}" "${COPY[@]}" "$reference" "$REFERENCE" >/dev/null 2>"$WORK/live.log" ||
+    skopeo --insecure-policy copy --all --preserve-digests --retry-times 3 "${INSPECT[@]/#--tls/--src-tls}" "${COPY[@]}" "$reference" "$REFERENCE" >/dev/null 2>"$WORK/live.log" ||
       fail PUBLISH_FAILED "the tag $live could not be moved: $(tail -n 1 "$WORK/live.log")" "see that tags beginning with live- may change in this repository"
   fi
   REFERENCE=$reference
 }
 
-# send_image FROM MANIFEST LOG [OPTION...]: copies an image to REFERENCE, with skopeo's options for where it comes from; digests of
-# the blobs really sent on stdout. Skopeo names them only in its debug messages, of which nothing else is kept: others may hold
-# what a log must not.
+# named_blob LAYOUT: the file of what its index.json names, a manifest or an index.
+named_blob() {
+  jq -r --arg layout "$1" '"\($layout)/blobs/\(.manifests[0].digest | sub(":"; "/"))"' "$1/index.json"
+}
+
+# join_images FOLDER LAYOUT...: a layout of one index over the images of these, whose blobs are links to theirs.
+join_images() {
+  local folder=$1 layout index digest
+  shift
+  rm -rf -- "$folder"
+  mkdir -p -- "$folder/blobs/sha256"
+  for layout in "$@"; do ln -sf -- "$layout"/blobs/sha256/* "$folder/blobs/sha256/"; done
+  index=$(jq -cSs '{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: map(.manifests[0] | del(.annotations))}' "${@/%//index.json}")
+  digest=$(printf %s "$index" | sha256sum | cut -c 1-64)
+  printf %s "$index" >"$folder/blobs/sha256/$digest"
+  printf '{"imageLayoutVersion":"1.0.0"}' >"$folder/oci-layout"
+  jq -cn --arg digest "sha256:$digest" --argjson size "${#index}" '{schemaVersion: 2, manifests: [{mediaType: "application/vnd.oci.image.index.v1+json",
+    $digest, $size, annotations: {"org.opencontainers.image.ref.name": "latest"}}]}' >"$folder/index.json"
+}
+
+# read_manifests FILE: the manifest under REFERENCE into FILE; of an index, it and all manifests that it names.
+read_manifests() {
+  local digest
+  skopeo inspect --raw "${INSPECT[@]}" "$REFERENCE" >"$1"
+  for digest in $(jq -r '.manifests[]?.digest' "$1"); do
+    # A layout knows its images by tag only.
+    if [ -n "$LAYOUT" ]; then cat -- "$LAYOUT/blobs/${digest/://}"; else skopeo inspect --raw "${INSPECT[@]}" "${REFERENCE%:*}@$digest"; fi
+  done >"$1.named"
+  cat "$1.named" >>"$1"
+}
+
+# send_image FROM MANIFESTS LOG [OPTION...]: copies an image, or an index with its images, to REFERENCE, with skopeo's options for
+# where it comes from; digests of the blobs really sent on stdout. Skopeo names them only in its debug messages, of which nothing
+# else is kept: others may hold what a log must not.
 send_image() {
-  local from=$1 manifest=$2 log=$3 status=0 before=
+  local from=$1 manifests=$2 log=$3 status=0 before=
   shift 3
-  [ -z "$LAYOUT" ] || before=$(jq -r '.config.digest, .layers[].digest' "$manifest" | missing_blobs)
-  skopeo --debug --insecure-policy copy --preserve-digests --retry-times 3 "$@" "${COPY[@]}" "$from" "$REFERENCE" 2>&1 >/dev/null |
+  [ -z "$LAYOUT" ] || before=$(jq -r '(.config // empty, .layers[]?).digest' "$manifests" | missing_blobs)
+  skopeo --debug --insecure-policy copy --all --preserve-digests --retry-times 3 "$@" "${COPY[@]}" "$from" "$REFERENCE" 2>&1 >/dev/null |
     grep -o -E 'Upload of layer sha256:[0-9a-f]{64} complete|level=(warning|error|fatal) .*' >>"$log" || status=${PIPESTATUS[0]}
   [ "$status" -eq 0 ] || fail PUBLISH_FAILED "the image could not be copied to $REFERENCE: $(tail -n 1 "$log")" \
     "check that the registry is reachable and that this host is logged in ('skopeo login')"
   if [ -n "$LAYOUT" ]; then printf '%s\n' "$before"; else sed -n -E 's/^Upload of layer (sha256:[0-9a-f]{64}) complete$/\1/p' "$log"; fi | sort -u
 }
 
-# sent_bytes MANIFEST BLOBS: bytes of these blobs and of the manifest itself.
+# image_bytes MANIFESTS: bytes of the manifests and of all that they name.
+image_bytes() {
+  sent_bytes "$1" "$(jq -r '(.config // empty, .layers[]?).digest' "$1")"
+}
+
+# sent_bytes MANIFESTS BLOBS: bytes of these blobs, and of the manifests, which are sent whatever the registry has.
 sent_bytes() {
-  jq --arg blobs "$2" --argjson manifest "$(stat -L -c %s "$1")" \
-    '($blobs | split("\n")) as $sent | [(.config, .layers[] | select(.digest | IN($sent[])) | .size), $manifest] | add' "$1"
+  jq -s --arg blobs "$2" --argjson manifests "$(stat -L -c %s "$1")" '($blobs | split("\n")) as $sent
+    | [map(.config // empty, .layers[]?) | unique_by(.digest)[] | select(.digest | IN($sent[])) | .size] + [$manifests] | add' "$1"
 }

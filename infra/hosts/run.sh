@@ -5,8 +5,7 @@
 . "$ROOT/infra/hosts/history.sh"
 
 # begin_run NAME KEY WHAT [LAYER]: takes the lock of this name (WHAT is what a second run joins), checks the sources of the
-# request into WORK/source, and goes there: no folder's name is then read as part of a URL. Sets WORK, LOG, STARTED, and
-# FLAVOR_SET, the prefix of all attributes.
+# request into WORK/source, and goes there: no folder's name is then read as part of a URL. Sets WORK, LOG and STARTED.
 begin_run() {
   local name=$1 key=$2 what=$3 layer=${4:-} marked
   cache_find
@@ -35,7 +34,16 @@ begin_run() {
   nix_options
   printf '# %s %s, %s\n' "$name" "$key" "$(nix --version)" >"$LOG"
   prune "$name"
-  # shellcheck disable=SC2034
-  FLAVOR_SET=$(asked '"path:.#legacyPackages.\(.system).\(.flavor).\(.compression)"')
   cd -- "$WORK/source" || exit 1
+}
+
+# flavor_set SYSTEM: the prefix of all attributes that are built for it.
+flavor_set() {
+  printf 'path:.#legacyPackages.%s.%s.%s' "$1" "$(asked .flavor)" "$(asked .compression)"
+}
+
+# run_name LAYER SYSTEM: what the layer's folders and its lock are called. One of another system than this machine's stands beside
+# the machine's own, and is built at the same time.
+run_name() {
+  if [ "$2" = "$(uname -m)-linux" ]; then printf '%s\n' "$1"; else printf '%s-%s\n' "$1" "${2%-linux}"; fi
 }

@@ -45,7 +45,7 @@ export interface PublishChange extends CommandChange {
 
 /** What a publish sends, as far as it is known: a layer that is built anew may turn out to be what it was. */
 export interface Sends {
-  /** Another registry, or none before: everything that it has not. */
+  /** Another registry, another set of systems, or none before: everything that it has not. */
   readonly everything: boolean;
   /** Layers whose blobs are sent. */
   readonly layers: readonly string[];
@@ -110,7 +110,7 @@ function commandChange({ preview, last }: Facts, resource: string): CommandChang
 function sendsOf({ preview, layers, last }: Facts): Sends {
   const row = preview.rows.get(PUBLISH);
   if (row === undefined) return { everything: false, layers: [], bytes: 0 };
-  const everything = row.op === "create" || row.changes.some(({ path: [section] }) => section === "registry");
+  const everything = row.op === "create" || row.changes.some(({ path: [section, system, layer] }) => section === "registry" || (section === "images" && (system === undefined || layer === undefined)));
   const { below } = reasonsOf(row);
   const sent = layers.filter(({ layer, blob }) => blob && (everything || below.includes(layer)));
   const sizes = sent.map(({ resource }) => last.get(resource)?.bytes);

@@ -4,6 +4,7 @@ import { blobsSize, imageAnswer, layerAnswer } from "../answers.ts";
 import { configInput, configSchema } from "../config.ts";
 import { readState, type StackState } from "../ops/state.ts";
 import { graphOfFlavor, readLayerGraph } from "../read-plan.ts";
+import { layerCommands } from "../system-names.ts";
 import { type Changes, changesOf, type LastTime, type LayerNode, PUBLISH } from "./changes.ts";
 import { runPreview } from "./run.ts";
 import type { Preview } from "./steps.ts";
@@ -17,9 +18,11 @@ export async function readChanges(root: string, stack: string): Promise<Changes>
 }
 
 function layerNodes(layersDir: string, { config }: Preview): LayerNode[] {
-  const { kind } = configSchema.shape.flavor.parse(configInput(config)["flavor"]);
-  const { layers } = graphOfFlavor(readLayerGraph(layersDir), kind, layersDir);
-  return layers.map(({ attr, on, after, blob }) => ({ layer: attr, resource: `comfyui-${attr}`, waitsFor: [...on, ...after], blob }));
+  const input = configInput(config);
+  const { kind } = configSchema.shape.flavor.parse(input["flavor"]);
+  const graph = graphOfFlavor(readLayerGraph(layersDir), kind, layersDir);
+  const commands = layerCommands("comfyui", graph, configSchema.shape.systems.parse(input["systems"]));
+  return commands.map(({ layer, name, label, waitsFor }) => ({ layer: label, resource: name, waitsFor, blob: layer.blob }));
 }
 
 function lastTimes(layers: readonly LayerNode[], state: StackState): Map<string, LastTime> {

@@ -1,4 +1,5 @@
 /** Why a resource would change: what differs, sorted by what it means to a person. */
+import { labelOf } from "../system-names.ts";
 import { type Change, type Row, UNKNOWN } from "./steps.ts";
 
 export interface FileReason {
@@ -23,6 +24,8 @@ type Reader = (change: Change) => Partial<Reasons>;
 
 const nothing: Reader = () => ({});
 const layerBelow: Reader = ({ path }) => ({ below: path.slice(1) });
+/** Of several systems; one that comes or goes is a setting, without all its layers. */
+const imageBelow: Reader = ({ path: [, system, layer] }) => (layer === undefined ? { settings: ["systems"] } : { below: [labelOf(layer, system)] });
 const setting: Reader = ({ path, new: now }) => ({ settings: [path.length > 0 ? path.join(".") : wholeInput(now)] });
 
 /** What is no JSON request differs as a whole. */
@@ -40,6 +43,7 @@ const readers: Readonly<Record<string, Reader>> = {
   inputs: (change) => ({ files: [fileReason(change)] }),
   on: layerBelow,
   layers: layerBelow,
+  images: imageBelow,
   graph: () => ({ settings: ["layers.json"] }),
   // These follow from the others.
   fingerprint: nothing,

@@ -15,17 +15,18 @@ export function happened(run: ResourceRun | undefined, answer: Pick<LayerAnswer,
 }
 
 export interface LayerRow {
-  readonly attr: string;
+  /** The layer, with its system where there are several. */
+  readonly label: string;
   readonly run?: ResourceRun;
   readonly answer?: LayerAnswer;
 }
 
 /** Seconds are this run's: an unchanged layer took none, and a reused one's answer may tell those of the build on record. */
 export function layerTable(layers: readonly LayerRow[], style: Style): string {
-  const rows = layers.map(({ attr, run, answer }) => {
+  const rows = layers.map(({ label, run, answer }) => {
     const what = happened(run, answer);
     const took = what === "built" || what === "from the cache" ? answer?.seconds.toFixed(1) : undefined;
-    return [attr, what === "failed" ? style.red(what) : what, answer?.blobs.length ? humanSize(blobsSize(answer)) : "-", took ?? "-"];
+    return [label, what === "failed" ? style.red(what) : what, answer?.blobs.length ? humanSize(blobsSize(answer)) : "-", took ?? "-"];
   });
   return table([["LAYER", "WHAT HAPPENED", "SIZE", "SECONDS"].map(style.bold), ...rows], [2, 3]);
 }
@@ -51,7 +52,8 @@ export function summaryText(summary: Summary, style: Style): string {
   const { image, cache, publish } = summary;
   const facts: string[][] = [];
   if (image !== undefined) {
-    facts.push(["Image", image.reference], ["Digest", image.digest], ["Size", `${humanSize(image.size)} (${published(publish, image)})`]);
+    const images = Object.entries(image.images ?? {}).map(([system, { digest }]) => [system, digest]);
+    facts.push(["Image", image.reference], ["Digest", image.digest], ...images, ["Size", `${humanSize(image.size)} (${published(publish, image)})`]);
   }
   if (cache !== undefined) facts.push(["Cache", `${cache.location}, key ${cache.publicKey}`]);
   const parts = [layerTable(summary.layers, style), table(facts)];

@@ -11,7 +11,7 @@ export function kubernetes(target: Runnable): string {
   const { folder, gpu, tag } = target;
   const comments = [
     ` Image ${tag}. Then: kubectl port-forward service/${name} ${container.port}`,
-    ...(folder ? [` The image is in a folder. Copy it to a registry of the cluster's and name it below: skopeo copy ${folder.reference} docker://REGISTRY/${name}:${tag}`] : []),
+    ...(folder ? [` The image is in a folder. Copy it to a registry of the cluster's and name it below: skopeo copy ${folder.several ? "--all " : ""}${folder.reference} docker://REGISTRY/${name}:${tag}`] : []),
     ...(gpu ? [" Where the cluster has NVIDIA's runtime as a class of its own, add runtimeClassName: nvidia to the pod's spec."] : []),
   ];
   return [claim, deployment(target), service]

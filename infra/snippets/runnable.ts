@@ -6,8 +6,8 @@ export interface Runnable {
   readonly image: string;
   /** The image's tag, for people. */
   readonly tag: string;
-  /** Where no registry has it: the command that loads it into Docker and prints its name, and where skopeo finds it. */
-  readonly folder?: { readonly load: string; readonly reference: string };
+  /** Where no registry has it: the command that loads it into Docker and prints its name, and where skopeo finds it; `several`: there it is an index over several images. */
+  readonly folder?: { readonly load: string; readonly reference: string; readonly several: boolean };
   /** The container gets the machine's NVIDIA GPUs. */
   readonly gpu: boolean;
 }
@@ -29,10 +29,10 @@ export const container = {
 } as const;
 
 /** From a publish's answer. A registry's image is named by digest: it stays what it is, whoever moves the tag. */
-export function runnable({ reference, tag, digest }: Pick<ImageAnswer, "reference" | "tag" | "digest">, { flavor, compression, gpu }: Flavored): Runnable {
+export function runnable({ reference, tag, digest, images }: Pick<ImageAnswer, "reference" | "tag" | "digest" | "images">, { flavor, compression, gpu }: Flavored): Runnable {
   const [, repository] = /^docker:\/\/(.+):[^:/]+$/.exec(reference) ?? [];
   if (repository !== undefined) return { image: `${repository}@${digest}`, tag, gpu };
   const options = [...(flavor === "sample" ? [] : ["--flavor", flavor]), ...(compression === "zstd" ? [] : ["--compression", compression])];
   const load = ["nix run path:./layers#load", ...(options.length > 0 ? ["--", ...options] : [])].join(" ");
-  return { image: `comfyui:${flavor}`, tag, gpu, folder: { load, reference } };
+  return { image: `comfyui:${flavor}`, tag, gpu, folder: { load, reference, several: images !== undefined } };
 }

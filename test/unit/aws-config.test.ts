@@ -82,6 +82,8 @@ const rows: FaultRow<Sections>[] = [
   { code: "AWS_TYPE_SYSTEM", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux", "aarch64-linux"], types: ["c7i.4xlarge"] } }), where: "comfyui:builders.types", says: ["expected: aarch64-linux"] },
   { code: "CONFIG_DUPLICATE", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux", "x86_64-linux"] } }), where: "comfyui:builders.systems[1]", says: ["count says"] },
   { code: "AWS_SPOT_PRICE_HIGH", input: team({ builders: { kind: "ec2", systems: ["x86_64-linux"], types: ["c7i.4xlarge"], market: { kind: "spot", maxUsdPerHour: 3 } } }), where: "comfyui:builders.market.maxUsdPerHour", says: ["at most 0.714"] },
+  { code: "CONFIG_SYSTEM_BUILDER", input: team({ systems: ["x86_64-linux", "aarch64-linux"] }), where: "comfyui:systems[1]", says: ["the build host is x86_64-linux", "found:    no builders", "expected: builders with aarch64-linux"] },
+  { code: "CONFIG_SYSTEM_BUILDER", input: team({ systems: ["x86_64-linux", "aarch64-linux"], builders: { kind: "ec2", systems: ["x86_64-linux"] } }), where: "comfyui:systems[1]", says: ["found:    builders for x86_64-linux"] },
   { code: "AWS_HOSTED_ZONE", input: team({ aws: { openToWorld: true }, binaryCache: { domain: "cache.example.org", host: { hostedZone: "example.org." } } }), where: "comfyui:binaryCache.host.hostedZone", says: ["without a dot"] },
   { code: "AWS_DOMAIN_ZONE", input: team({ aws: { openToWorld: true }, binaryCache: { domain: "cache.example.com", host: { hostedZone: "example.org" } } }), where: "comfyui:binaryCache.domain", says: ["ends with .example.org"] },
   { code: "AWS_CERTIFICATE_PORT", input: team({ binaryCache: { domain: "cache.example.org" } }), where: "comfyui:binaryCache.domain", says: ["port 80", "openToWorld"] },

@@ -269,7 +269,9 @@ test("destroy: delete makes the disks and the images deletable, after an up", as
 });
 
 test("builders on EC2: one for each system, let in from the build host, with nothing that lasts", async () => {
-  const program = await awsProgram("team", { builders: { kind: "ec2", systems: ["x86_64-linux", "aarch64-linux"], count: 1, market: { kind: "spot" } } });
+  const systems = ["x86_64-linux", "aarch64-linux"];
+  const program = await awsProgram("team", { systems, builders: { kind: "ec2", systems, count: 1, market: { kind: "spot" } } });
+  assert.ok(resource(program, "comfyui-aarch64-layer0-base").dependsOn.some((name) => name.startsWith("comfyui-builder-2-")), "what it builds for the further system");
   const types = [1, 2].map((number) => resource(program, `comfyui-builder-ec2-${number}-instance`).inputs["instanceType"]);
   assert.deepEqual(types, ["c7i.4xlarge", "c8g.4xlarge"]);
   assert.deepEqual(program.resources.filter(({ name, type }) => name.startsWith("comfyui-builder") && type === VOLUME), []);

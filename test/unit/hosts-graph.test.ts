@@ -48,6 +48,19 @@ test("a local stack has none of them", async () => {
   assert.deepEqual(local.filter((name) => /build-host|binary-cache|builder/.test(name)), []);
 });
 
+test("a further system's layers are a component of their own, named after it, and wait for their own layers alone", async () => {
+  const two = await declaredBy({ ...remoteConfig, flavor: { kind: "cu130" }, systems: ["x86_64-linux", "aarch64-linux"] });
+  const one = await declaredBy({ ...remoteConfig, flavor: { kind: "cu130" } });
+  const further = ["comfyui-aarch64", ...LAYERS.map((name) => name.replace("comfyui", "comfyui-aarch64"))];
+  assert.deepEqual([...two.keys()].filter((name) => !one.has(name)).sort(), further.sort());
+  for (const name of LAYERS) assert.equal(find(two, name).inputs["stdin"], find(one, name).inputs["stdin"], name);
+  assert.equal(find(two, "comfyui-aarch64-layer0-base").parent, "comfyui-aarch64");
+  const waited = before(two, "comfyui-aarch64-layer6-app");
+  assert.ok(waited.has("comfyui-aarch64-layer0-base") && waited.has("comfyui-builder-1-bootstrap"));
+  assert.deepEqual(LAYERS.filter((name) => waited.has(name)), []);
+  assert.ok([...LAYERS, "comfyui-aarch64-layer6-app"].filter((name) => !name.endsWith("wheels")).every((name) => before(two, "comfyui-publish-image").has(name)));
+});
+
 test("each waits for what it needs: the host, its sources, the cache's key, the machines, the layers below", () => {
   const chain = ["comfyui-build-host-bootstrap", "comfyui-build-host-ready", "comfyui-build-host-upload", "comfyui-build-host-sources", "comfyui-host", "comfyui-cache", "comfyui-binary-cache-bootstrap", "comfyui-layer0-base", "comfyui-layer6-app", "comfyui-publish-image"];
   for (let at = 1; at < chain.length; at++) assert.ok(before(remote, chain[at] as string).has(chain[at - 1] as string), `${chain[at]} waits for ${chain[at - 1]}`);

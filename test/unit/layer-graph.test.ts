@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { flavorGraph, inputPaths, type Layer, onClosure, parseLayerGraph } from "../../infra/layer-graph.ts";
 import { readPlan } from "../../infra/read-plan.ts";
@@ -54,6 +55,13 @@ for (const row of bad) test(`${row.code} at ${row.where}`, () => assertFault(row
 
 test("GRAPH_UNREADABLE at layers.json", () =>
   assertFault({ code: "GRAPH_UNREADABLE", input: "/nowhere", where: "layers.json", says: ["ENOENT"] }, (folder) => readPlan(folder, {}, () => false)));
+
+test("CONFIG_SYSTEM_FLAVOR: a system that the flavor's files are not locked for", () => {
+  const layersDir = join(import.meta.dirname, "../../layers");
+  const systems = ["x86_64-linux", "aarch64-linux"];
+  assertFault({ code: "CONFIG_SYSTEM_FLAVOR", input: { systems }, where: "comfyui:systems[1]", says: ["the flavor sample has no files for this system", "expected: x86_64-linux\n"] }, (input) => readPlan(layersDir, input, () => false));
+  assert.equal(readPlan(layersDir, { systems, flavor: { kind: "cu130" } }, () => false).settings.system, "x86_64-linux");
+});
 
 test("faults of the graph and of the configuration are reported together", () => {
   const faults = faultsOf(() => readPlan("/nowhere", { flavour: {} }, () => false));

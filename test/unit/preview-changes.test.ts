@@ -25,6 +25,15 @@ test("reasons: files by what happened to them, layers below, settings; never wha
   assert.deepEqual(reasonsOf(rows.get(PUBLISH) as Row), { ...none, below: ["layer6-app"], settings: ["registry.repository"] });
 });
 
+test("of several systems the layers below are named with theirs; a system that comes is a setting, and may send anything", () => {
+  const images = { "aarch64-linux": { "layer6-app": "1" }, "x86_64-linux": { "layer6-app": "1" } };
+  const publish = (before: Request, after: Request) => changes([step(PUBLISH, "update", before, after)], chain("layer6-app (x86_64-linux)", "layer6-app (aarch64-linux)")).publish;
+  const edited = publish({ images, tag: "1" }, { images: { ...images, "aarch64-linux": { "layer6-app": "2" } }, tag: "2" });
+  assert.deepEqual([edited?.because, edited?.sends.layers, edited?.sends.everything], [{ ...none, below: ["layer6-app (aarch64-linux)"] }, ["layer6-app (aarch64-linux)"], false]);
+  const more = publish({ layers: { "layer6-app": "1" }, system: "x86_64-linux", tag: "1" }, { images, tag: "2" });
+  assert.deepEqual([more?.because, more?.sends.everything], [{ ...none, settings: ["systems", "system"] }, true]);
+});
+
 test("reasons of what is no request, a secret, or known only during up", () => {
   const reasons = (before: unknown, after: unknown) => {
     const state = (stdin: unknown) => ({ type: COMMAND, custom: true, inputs: { stdin } });

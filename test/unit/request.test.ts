@@ -7,7 +7,7 @@ import { faultTable } from "../../infra/faults.ts";
 import type { LayerInputs } from "../../infra/input-files.ts";
 import type { Layer } from "../../infra/layer-graph.ts";
 import { parseLayerGraph } from "../../infra/layer-graph.ts";
-import { layerRequest, makePlan, protocol, publishRequest } from "../../infra/request.ts";
+import { hostRequest, imageTag, layerRequest, makePlan, plansBySystem, protocol, publishRequest } from "../../infra/request.ts";
 
 const project = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const graph = parseLayerGraph(project("layers/layers.json"));
@@ -39,6 +39,34 @@ test("the publish request names the image's blobs, and nothing of a layer withou
   const request = JSON.parse(publishRequest(plan));
   assert.deepEqual(Object.keys(request.layers), graph.layers.filter(({ blob }) => blob).map(({ attr }) => attr));
   assert.match(request.tag, /^[0-9a-f]{12}$/);
+});
+
+const planFor = (...systems: string[]) => makePlan(graph, inputs, withoutAws(parseConfig({ systems }, { isSecret: () => true })));
+
+test("a further system changes no layer's request of the first", () => {
+  const [first, second] = plansBySystem(planFor("x86_64-linux", "aarch64-linux"));
+  for (const layer of graph.layers) {
+    assert.equal(layerRequest(first as typeof plan, layer), layerRequest(plan, layer));
+    const { system, fingerprint } = JSON.parse(layerRequest(second as typeof plan, layer));
+    assert.equal(system, "aarch64-linux");
+    assert.notEqual(fingerprint, requestOf(layer.attr).fingerprint);
+  }
+});
+
+test("several systems are published as one: their layers by system, and a tag that is none of theirs, in whatever order they are given", () => {
+  const [one, other] = [planFor("x86_64-linux", "aarch64-linux"), planFor("aarch64-linux", "x86_64-linux")];
+  const request = JSON.parse(publishRequest(one));
+  assert.equal(publishRequest(other), publishRequest(one));
+  assert.deepEqual(["system" in request, "layers" in request], [false, false]);
+  assert.deepEqual(request.images["x86_64-linux"], JSON.parse(publishRequest(plan)).layers);
+  assert.deepEqual(request.images["aarch64-linux"], JSON.parse(publishRequest(planFor("aarch64-linux"))).layers);
+  assert.equal(new Set([imageTag(one), imageTag(plan), imageTag(planFor("aarch64-linux"))]).size, 3);
+});
+
+test("the host is asked about the further systems, where there are some", () => {
+  const { settings } = plan;
+  assert.deepEqual(JSON.parse(hostRequest(planFor("x86_64-linux", "aarch64-linux").config, settings)).furtherSystems, ["aarch64-linux"]);
+  assert.ok(!("furtherSystems" in JSON.parse(hostRequest(plan.config, settings))));
 });
 
 test("nothing in a request depends on the machine, the folder or the time", () => {

@@ -69,10 +69,10 @@ test("a layer's row: no seconds where nothing was done, no size where there is n
   const run = (op: string) => ({ name: "x", op, done: true });
   const text = layerTable(
     [
-      { attr: "layer0-base", run: run("create"), answer },
-      { attr: "layer1-python", run: run("same"), answer },
-      { attr: "layer2-wheels", run: run("create"), answer: { ...answer, blobs: [] } },
-      { attr: "layer6-app" },
+      { label: "layer0-base", run: run("create"), answer },
+      { label: "layer1-python", run: run("same"), answer },
+      { label: "layer2-wheels", run: run("create"), answer: { ...answer, blobs: [] } },
+      { label: "layer6-app" },
     ],
     plain,
   );
@@ -111,11 +111,13 @@ test("nothing done: every resource the same", () => {
 
 test("the summary names image, cache and command, and says that there was nothing to do", () => {
   const publish = { name: "comfyui-publish-image", op: "same", done: true };
-  const facts = { layers: [{ attr: "layer0-base", answer }], publish, image, cache: { location: "/p/.local/cache", publicKey: "k:1" }, seconds: 3.2, runCommand: "run it" };
+  const facts = { layers: [{ label: "layer0-base", answer }], publish, image, cache: { location: "/p/.local/cache", publicKey: "k:1" }, seconds: 3.2, runCommand: "run it" };
   const text = summaryText({ ...facts, nothingDone: true }, plain);
   for (const part of ["oci:/p/.local/images:0123456789ab", "sha256:c", "100.0 MB (unchanged)", "/p/.local/cache, key k:1", "  run it", "Nothing to do: everything is built and published (3 s)."]) {
     assert.ok(text.includes(part), `${part} in:\n${text}`);
   }
+  const images = { "aarch64-linux": { digest: "sha256:arm", size: 1 }, "x86_64-linux": { digest: "sha256:x86", size: 2 } };
+  assert.match(summaryText({ ...facts, image: { ...image, images }, nothingDone: true }, plain), /\nDigest +sha256:c\naarch64-linux +sha256:arm\nx86_64-linux +sha256:x86\nSize /);
   const sent = summaryText({ ...facts, publish: { ...publish, op: "update" }, nothingDone: false }, plain);
   assert.ok(sent.includes("100.0 MB (sent 1.5 MB, 98.5 MB were there)") && sent.includes("Done in 3 s."), sent);
   const again = summaryText({ ...facts, publish: { ...publish, op: "create" }, image: { ...image, status: "already published" }, nothingDone: false }, plain);
@@ -123,7 +125,7 @@ test("the summary names image, cache and command, and says that there was nothin
 });
 
 test("a failed run's summary gives no command", () => {
-  const text = summaryText({ layers: [{ attr: "layer0-base" }], nothingDone: false, seconds: 3 }, plain);
+  const text = summaryText({ layers: [{ label: "layer0-base" }], nothingDone: false, seconds: 3 }, plain);
   assert.match(text, /not started/);
   assert.match(text, /Not finished/);
 });

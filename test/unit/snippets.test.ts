@@ -30,6 +30,8 @@ test("an image in a folder: each says how it gets to where it is run", () => {
   assert.ok(compose.includes(load));
   assert.deepEqual([parse(compose).services.comfyui.image, parse(compose).services.comfyui.pull_policy], ["comfyui:pypi", "never"]);
   assert.ok(kubernetes.includes("skopeo copy oci:/p/.local/images:0123456789ab docker://REGISTRY/comfyui:0123456789ab"));
+  const images = { "aarch64-linux": { digest: published.digest, size: 1 } };
+  assert.match(snippets(runnable({ ...loaded, images }, plain)).kubernetes, /skopeo copy --all oci:/);
   assert.ok(texts(loaded).docker.includes('"$(nix run path:./layers#load)"'), "the defaults need no options");
 });
 

@@ -15,11 +15,11 @@ open_reference "$(asked .source.reference)" "$(asked .source.tls)"
 found=$(published_digest)
 [ -n "$found" ] || fail IMAGE_MISSING "the registry has no image $REFERENCE, which the stack published" "run 'pulumi up' on that stack: it publishes again what is lost"
 [ "$found" = "$digest" ] || fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; the stack's own is published again once that tag is gone" "$found" "$digest"
-skopeo inspect --raw "${INSPECT[@]}" "$REFERENCE" >"$WORK/manifest"
+read_manifests "$WORK/manifests"
 from=$REFERENCE from_options=("${INSPECT[@]/#--tls/--src-tls}")
 # A layout knows its images by tag only.
 [ -n "$LAYOUT" ] || from=${REFERENCE%:*}@$digest
-size=$(jq --argjson manifest "$(stat -c %s "$WORK/manifest")" '[.config.size, .layers[].size, $manifest] | add' "$WORK/manifest")
+size=$(image_bytes "$WORK/manifests")
 
 open_registry "$(asked .tag)"
 found=$(published_digest)
@@ -29,13 +29,13 @@ if [ "$found" = "$digest" ]; then
 elif [ -n "$found" ]; then
   fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
 else
-  check_limits "$WORK/manifest"
+  check_limits "$WORK/manifests"
   if [ "$(jq .dryRun <<<"$REQUEST")" = true ]; then
     status="to be copied"
   else
     say "image: copying $REFERENCE"
-    blobs=$(send_image "$from" "$WORK/manifest" "$WORK/copy.log" "${from_options[@]}")
-    sent=$(sent_bytes "$WORK/manifest" "$blobs")
+    blobs=$(send_image "$from" "$WORK/manifests" "$WORK/copy.log" "${from_options[@]}")
+    sent=$(sent_bytes "$WORK/manifests" "$blobs")
     found=$(published_digest)
     [ "$found" = "$digest" ] || fail PUBLISH_DIGEST "the registry answers with another image than the one sent to $REFERENCE" "check the registry's storage, then run the command again" "$found" "$digest"
   fi

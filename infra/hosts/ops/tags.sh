@@ -34,7 +34,7 @@ set_tag() {
   local base=${REFERENCE%:*} expected
   expected=$(digest_of "$2")
   [ -n "$expected" ] || fail IMAGE_MISSING "the registry has no image $base:$2" "name another tag: those of the history are in 'npm run ops -- rollback --dry-run'"
-  if ! skopeo --insecure-policy copy --preserve-digests --retry-times 3 "${INSPECT[@]/#--tls/--src-tls}" "${COPY[@]}" "$base:$2" "$base:$1" >/dev/null 2>"$WORK/set.log"; then
+  if ! skopeo --insecure-policy copy --all --preserve-digests --retry-times 3 "${INSPECT[@]/#--tls/--src-tls}" "${COPY[@]}" "$base:$2" "$base:$1" >/dev/null 2>"$WORK/set.log"; then
     ! grep -q -i immutable "$WORK/set.log" ||
       fail PROMOTE_TAG_FIXED "the tag $1 may not move: tags of $base do not change" \
         "name a tag that may: --tag; on ECR those of the repository's exclusions from immutability (a stack's own: stable, live-*)" "$(tail -n 1 "$WORK/set.log")"
