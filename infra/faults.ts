@@ -62,7 +62,7 @@ export const faultTable = {
   PLUGIN_MISSING: { cause: "a stack wants a Pulumi plugin that is not there, and Pulumi may not download it", cure: "pulumi plugin install resource NAME VERSION" },
   HOST_TOOL_MISSING: { cause: "the host lacks a program", cure: "run `npm run setup`" },
   HOST_NIX_OLD: { cause: "the host's Nix is older than 2.18", cure: "run `npm run setup`, then `. .local/env.sh`" },
-  HOST_SYSTEM: { cause: "the host cannot build for the configured system", cure: "set `systems` to the host's, or choose another host" },
+  HOST_SYSTEM: { cause: "the host cannot build for a configured system", cure: "set `systems` to the host's, choose another host, or give it a builder for that system" },
   HOST_UNREACHABLE: { cause: "a host does not answer SSH", cure: "start it, or correct its address, port or firewall; a host that needs longer: COMFYUI_HOST_PATIENCE=SECONDS" },
   HOST_KEY_MISMATCH: { cause: "a host shows another SSH host key than the configured one", cure: "find out whether the host was replaced; then configure its new key: npm run ops -- host key HOST" },
   HOST_LOGIN_REFUSED: { cause: "a host refuses the login", cure: "add the public key to the user's ~/.ssh/authorized_keys there, or correct user and privateKey; a machine that was replaced is set up again by: pulumi up --replace '**::comfyui-*-bootstrap' --replace '**::comfyui-build-host-*' --replace '**::comfyui-cache'" },

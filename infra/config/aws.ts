@@ -172,7 +172,7 @@ export const cacheBucket = z.strictObject({
 /** Further machines that Nix on the build host hands derivations to, made by the stack; also of another architecture. */
 export const ec2Builders = z.strictObject({
   kind: z.literal("ec2"),
-  /** What they build for: so many machines for each. A cross-built image needs none, a native one of another architecture does. */
+  /** What they build for: so many machines for each. A system of the stack that is not the build host's own has to be one of them. */
   systems: z.array(z.enum(["x86_64-linux", "aarch64-linux"])).min(1).max(2),
   /** Machines for each system. Default: 1. Cost: as a build host's, while they run. */
   count: z.int().default(1).refine((count) => count >= 1 && count <= 20, { error: "so many machines are not made", params: { code: "AWS_BUILDERS_COUNT", expected: "1 to 20" } }),
