@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { z } from "zod";
 import { imageAnswer, layerOutput } from "../../infra/answers.ts";
+import { protocol } from "../../infra/request.ts";
 import { Docker } from "../support/docker.ts";
 import { assertFault, recordedCommand, runScript } from "../support/host-scripts.ts";
 import type { RawGraph } from "../support/layer-edits.ts";
@@ -109,6 +110,18 @@ test("the index has a manifest for each system, which is there by its digest too
     const { layers } = (await inspectRaw(`docker://${registry.address}/comfyui@${digest}`)) as { layers: unknown[] };
     assert.equal(layers.length, LAYERS.length);
   }
+});
+
+test("an index is promoted with all its images, and a tag is set to it", async () => {
+  const { image } = await outputsOf();
+  const target = { ...registryConfig(), repository: `${registry.address}/promoted` };
+  const script = async (name: string, request: object) => JSON.parse((await runScript(sandbox, `ops/${name}`, JSON.stringify({ protocol, registry: target, ...request }))).stdout) as Record<string, unknown>;
+  const mark = registry.requests().length;
+  const copied = await script("copy-image", { source: { reference: image.reference, digest: image.digest, tls: false }, tag: image.tag });
+  assert.deepEqual([copied["status"], copied["digest"], copied["size"]], ["copied", image.digest, image.size]);
+  // Blobs come from the repository beside it, without being sent.
+  assert.deepEqual((await registry.received(mark)).manifests.map(({ digest }) => digest).sort(), [image.digest, ...Object.values(image.images ?? {}).map(({ digest }) => digest)].sort());
+  assert.deepEqual((await script("set-tags", { moves: "stable", stands: null, set: [{ tag: "stable", from: image.tag }] }))["digests"], { stable: image.digest });
 });
 
 test("Docker takes the image of its machine, and another one where it is asked for", async () => {
