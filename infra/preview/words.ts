@@ -5,7 +5,7 @@ import type { Changes, CommandChange, Sends } from "./changes.ts";
 /** Short enough for a line, long enough to be found in the engine's own output. */
 const DIGEST = 7;
 
-/** Names of this length and less than this number are told one by one; the others are counted. */
+/** So many files, layers or settings are named; the others are counted. */
 const MOST_NAMES = 8;
 
 /** `3 of 7 layers run, and 2 other resources change: 1 replaced`; `nothing to do`. */

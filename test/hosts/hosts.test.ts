@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { newSigningKey, publicKeyOf } from "../../infra/config/signing-key.ts";
+import type { Changes } from "../../infra/preview/changes.ts";
 import { CHECKOUT, projectEnvironment } from "../support/checkout.ts";
 import { HostMachine } from "../support/host-machine.ts";
 import { storeName } from "../support/host-scripts.ts";
 import { HostStack } from "../support/host-stack.ts";
 import { setCheck } from "../support/layer-edits.ts";
 import { outputs } from "../support/outputs.ts";
-import { destroy, preview, up, type Update } from "../support/pulumi.ts";
+import { destroy, up, type Update } from "../support/pulumi.ts";
 import { secretLines, textsOfHost, textsOfLaptop } from "../support/secret-search.ts";
 
 const PASSWORD = "read-the-cache-0815";
@@ -116,12 +117,16 @@ test("another way to the build host, through a jump host: everything runs again,
   assert.equal(image.status, "already published");
 });
 
-test("an edit of layer 6 runs it and the publish, as its preview says", async () => {
+test("an edit of layer 6 runs it and the publish, as `ops plan` says, which knows what the hosts answered", async () => {
   await edit();
-  const names = [...(await preview(stack.laptop)).rows.keys()].sort();
+  const { code, stdout } = await stack.laptop.run("node", ["infra/ops.ts", "plan", "--json"], { allowFailure: true });
+  said += stdout;
+  const { layers, publish, others } = JSON.parse(stdout) as Changes;
+  const names = [...layers, publish].flatMap((each) => (each?.runs ? [each.resource] : []));
   const update = await upAndRecord();
   assert.deepEqual(update.ran, EDITED);
-  assert.deepEqual(names, update.ran);
+  assert.deepEqual([code, [...names, ...others.map(({ resource }) => resource)].sort()], [2, update.ran]);
+  assert.ok(layers.every(({ last }) => last !== null && last.seconds > 0), stdout);
 });
 
 /** What an edit of layer 6 builds on a host that had nothing: of that layer alone; all else comes from the cache. */
