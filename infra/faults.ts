@@ -216,6 +216,7 @@ export const faultTable = {
   AWS_HOST_GONE: { cause: "the instance of a host was terminated by somebody else", cure: "run `pulumi up --refresh`: it makes another one, with the same address and the same disk" },
   AWS_HOST_SLOW: { cause: "an instance did not start or stop within ten minutes", cure: "look at it in the EC2 console, then run `pulumi up` again" },
   AWS_HOST_KEY: { cause: "a new instance cannot get its SSH host key from Secrets Manager", cure: "look at the secret and at the instance's role" },
+  AWS_CACHE_KEY: { cause: "the build host cannot read or write a key of the cache in Secrets Manager", cure: "look at the secret and at the role of the build host's instance" },
   AWS_SESSION_AGENT: { cause: "a host cannot get the agent of Systems Manager", cure: "see that the host reaches cache.nixos.org, or set aws.sessions: false" },
   AWS_GPU_MISSING: { cause: "a host that is to have a GPU has none, or no driver for it", cure: "choose a GPU type, and AWS's Deep Learning image" },
   AWS_GPU_DRIVER: { cause: "a host's NVIDIA driver is too old for CUDA 13", cure: "choose a newer image (buildHost.ami)" },

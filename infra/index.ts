@@ -15,7 +15,7 @@ import { readPlan } from "./read-plan.ts";
 import { needsGpu } from "./layer-graph.ts";
 import { runnable } from "./snippets/runnable.ts";
 import { snippets } from "./snippets/snippets.ts";
-import { hostRequest, openCacheRequest, type Plan } from "./request.ts";
+import { hostRequest, openCacheRequest, opensBySecret, type Plan } from "./request.ts";
 
 /** Prefix of every resource's name: a contract, since a renamed resource would be built again. */
 const name = "comfyui";
@@ -43,8 +43,8 @@ const { host, ready: reached, options } = openBuildHost(`${name}-build-host`, { 
 const ready = host.run(`${name}-host`, { script: "ready", request: hostRequest(plan.config, plan.settings), release: "release" }, { ...options, dependsOn: [...reached] });
 const opened = host.run(
   `${name}-cache`,
-  { script: "open-cache", request: openCacheRequest(plan.config, stack), secret: plan.config.binaryCache.kind !== "directory" },
-  { ...options, dependsOn: [ready.resource, ...(onAws?.bucket ?? [])] },
+  { script: "open-cache", request: openCacheRequest(plan.config, stack), secret: opensBySecret(plan.config.binaryCache) },
+  { ...options, dependsOn: [ready.resource, ...(onAws?.cache ?? [])] },
 );
 const cacheHost = openBinaryCache(`${name}-binary-cache`, { plan, opened, machine: onAws?.cacheHost });
 const builders = openBuilders(`${name}-builder`, { plan, host: ready, machines: onAws?.builders });

@@ -123,11 +123,17 @@ function addressesOf({ url, readUrl }: Bucket): Words {
 /** The user of a cache host who may push to it, and do nothing else. */
 const pushUser = "comfyui-push";
 
-function keysOfCache({ signingKey, trusted, onFailure }: { signingKey: string; trusted: string[]; onFailure: string }) {
-  return { signingKey, trusted, onFailure };
+function keysOfCache({ signingKey, secrets, trusted, onFailure }: Exclude<BinaryCacheConfig, { kind: "directory" }>) {
+  return { ...(secrets ? { secrets: { ...secrets } } : { signingKey }), trusted, onFailure };
 }
 
-/** The request of open-cache.sh. It holds the cache's secrets, where it has any. */
+/** Whether the request of open-cache.sh holds a secret, and not just the name of one. */
+export function opensBySecret(cache: BinaryCacheConfig): boolean {
+  if (cache.kind === "directory") return false;
+  return cache.secrets === undefined || (cache.kind === "nix-serve" && cache.auth !== undefined);
+}
+
+/** The request of open-cache.sh. It holds the cache's secrets, where it has any that the host does not fetch itself. */
 export function openCacheRequest({ binaryCache, substituters }: Config, stack: string): string {
   const cache = (openedCache[binaryCache.kind] as (cache: BinaryCacheConfig) => { readonly [key: string]: Json })(binaryCache);
   return canonicalJson({ protocol, stack, cache, substituters });

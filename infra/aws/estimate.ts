@@ -1,5 +1,6 @@
 /** What a stack on AWS costs, by the table of prices: an estimate for a decision, not a bill. */
 import type { AwsConfig, Ec2BuildersConfig, Ec2BuildHostConfig, Ec2CacheHostConfig } from "../config/aws.ts";
+import type { CacheSecrets } from "../config/cache.ts";
 import { builderTypes, buildHostTypes, rootGiB, type System } from "./defaults.ts";
 import { instanceType } from "./instance-types.ts";
 import { LAYER_METRICS, WORK_METRICS } from "./metrics.ts";
@@ -42,15 +43,17 @@ export interface EstimateArgs {
   readonly images: boolean;
   /** Whether the stack has a bucket for its cache. */
   readonly bucket: boolean;
+  /** Those of the stack's for its cache. */
+  readonly secrets: CacheSecrets | undefined;
   readonly keep: { readonly cache: boolean };
 }
 
-export function estimate({ aws, system, buildHost, builders, cacheHost, layers, images, bucket, keep }: EstimateArgs): Estimate {
+export function estimate({ aws, system, buildHost, builders, cacheHost, layers, images, bucket, secrets, keep }: EstimateArgs): Estimate {
   const build = [...(buildHost === undefined ? [] : buildHostCosts(buildHost, system, keep.cache)), ...(builders === undefined ? [] : builderCosts(builders)), ...(aws.metrics ? metricCosts(buildHost && layers, builders) : [])];
   const cache = cacheHost === undefined ? [] : cacheHostCosts(cacheHost, keep.cache);
   const hosts = Number(buildHost !== undefined) + Number(cacheHost !== undefined);
   const alarms = aws.alarms === undefined ? [] : [monthly("alarms", hosts * (2 * prices.alarmMonth + prices.metricMonth), false)];
-  const costs = [...build, ...cache, ...alarms];
+  const costs = [...build, ...cache, ...(secrets === undefined ? [] : secretCosts(secrets, keep.cache)), ...alarms];
   const always = sum(costs.map(({ perMonth }) => perMonth)) + sum(cache.map(({ perHour }) => perHour)) * HOURS_PER_MONTH;
   const perBuildHour = sum(build.map(({ perHour }) => perHour));
   return { asOf: prices.asOf, region: prices.region, costs, leastPerMonth: cents(always), mostPerMonth: cents(always + perBuildHour * HOURS_PER_MONTH), perBuildHour: cents(perBuildHour), perGiBMonth: { ...(images && { images: prices.registryGiBMonth }), ...(bucket && { bucket: prices.bucketGiBMonth }), ...(aws.snapshots && { snapshots: prices.snapshotGiBMonth }) } };
@@ -88,6 +91,11 @@ function metricCosts(layers: number | undefined, builders: Ec2BuildersConfig | u
   const metrics = hosts * WORK_METRICS.length + (layers ?? 0) * LAYER_METRICS.length;
   if (metrics === 0) return [];
   return [{ what: `${metrics} metrics of hosts and layers, while they run`, perHour: cents((metrics * prices.metricMonth) / HOURS_PER_MONTH), perMonth: 0, kept: false }];
+}
+
+/** A push key that is lost is made anew; the signing key is worth as much as the cache. */
+function secretCosts({ pushKey }: CacheSecrets, kept: boolean): Cost[] {
+  return [monthly("cache, secret of its signing key", prices.secretMonth, kept), ...(pushKey === undefined ? [] : [monthly("cache, secret of its push key", prices.secretMonth, false)])];
 }
 
 /** GiB of the disk of a cache host's system. */

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { AwsConfig, Ec2BuildHostConfig } from "../config/aws.ts";
+import type { CacheSecrets } from "../config/cache.ts";
 import { Choice } from "./choice.ts";
 import type { AmiSource } from "./defaults.ts";
 import { Firewall, type Opening } from "./firewall.ts";
@@ -9,7 +10,7 @@ import { imageId, imageReference } from "./images.ts";
 import { hostMetrics, sends } from "./metrics.ts";
 import { type Place, type Role, roleTags, secretName } from "./names.ts";
 import type { Network } from "./network.ts";
-import { HostRole } from "./role.ts";
+import { HostRole, type HostRoleArgs } from "./role.ts";
 import { userDataBase64 } from "./user-data.ts";
 
 export interface Ec2HostArgs {
@@ -31,6 +32,8 @@ export interface Ec2HostArgs {
   readonly repository?: string | undefined;
   /** And the bucket of the stack's that it pushes to. */
   readonly bucket?: string | undefined;
+  /** And the secrets of the cache that it opens. */
+  readonly secrets?: CacheSecrets | undefined;
 }
 
 /**
@@ -61,7 +64,8 @@ export class Ec2Host extends pulumi.ComponentResource {
     const volume = args.volume && this.#makeVolume(name, args, args.volume, chosen.zone);
     // By the disk's zone, which a preview knows also when the type is chosen anew.
     const subnetId = volume === undefined ? chosen.subnetId : subnetIn(network, volume.availabilityZone);
-    this.instance = this.#makeInstance(name, args, { type: chosen.type, subnetId, key });
+    const permitted = new HostRole(`${name}-role`, roleArgs(args), parent);
+    this.instance = this.#makeInstance(name, args, { type: chosen.type, subnetId, key, profile: permitted.profile });
     const eip = new aws.ec2.Eip(`${name}-address`, { domain: "vpc", tags: roleTags(place, role) }, parent);
     const addressed = new aws.ec2.EipAssociation(`${name}-addressed`, { instanceId: this.instance.id, allocationId: eip.id }, parent);
     const attached = volume && this.#attach(name, volume);
@@ -70,7 +74,7 @@ export class Ec2Host extends pulumi.ComponentResource {
     this.hostKey = key.publicKey;
     // The kernel's own names (/dev/nvme1n1) change places.
     this.device = volume && pulumi.interpolate`/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${volume.id.apply((id) => id.replace("-", ""))}`;
-    this.ready = [this.instance, addressed, ...(attached ? [attached] : [])];
+    this.ready = [this.instance, addressed, permitted.ready, ...(attached ? [attached] : [])];
     this.registerOutputs({});
   }
 
@@ -92,10 +96,9 @@ export class Ec2Host extends pulumi.ComponentResource {
     );
   }
 
-  #makeInstance(name: string, args: Ec2HostArgs, { type, subnetId, key }: Where): aws.ec2.Instance {
-    const { place, role, config, repository, bucket, market, ami } = args;
+  #makeInstance(name: string, args: Ec2HostArgs, { type, subnetId, key, profile }: Where): aws.ec2.Instance {
+    const { place, role, config, market, ami } = args;
     const parent = { parent: this };
-    const { profile } = new HostRole(`${name}-role`, { place, role, repository, bucket, metrics: sends(hostMetrics(config, role)), sessions: config.sessions, permissionsBoundary: config.permissionsBoundary }, parent);
     // The provider tries for 50 minutes where capacity is short, unless its retries end before; so this one's do.
     const provider = new aws.Provider(`${name}-provider`, { region: place.region, allowedAccountIds: [place.accountId], maxRetries: 5, defaultTags: { tags: { ...config.tags, ...roleTags(place, role) } } }, parent);
     return new aws.ec2.Instance(
@@ -131,6 +134,11 @@ interface Where {
   readonly type: pulumi.Input<string>;
   readonly subnetId: pulumi.Input<string>;
   readonly key: HostKey;
+  readonly profile: pulumi.Input<string>;
+}
+
+function roleArgs({ place, role, config, repository, bucket, secrets }: Ec2HostArgs): HostRoleArgs {
+  return { place, role, repository, bucket, secrets, metrics: sends(hostMetrics(config, role)), sessions: config.sessions, permissionsBoundary: config.permissionsBoundary };
 }
 
 function subnetIn({ subnets }: Network, zone: pulumi.Output<string>): pulumi.Output<string> {

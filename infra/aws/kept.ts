@@ -13,13 +13,15 @@ export interface KeptArgs {
   readonly repository: string | undefined;
   /** Name of the cache's bucket, where it stays. */
   readonly bucket: string | undefined;
+  /** Name of the secret of the cache's signing key, where it stays. */
+  readonly signingKey: string | undefined;
   /** Whether there are snapshots, which AWS deletes with nothing. */
   readonly snapshots: boolean;
 }
 
 const usd = (value: number) => value.toFixed(2);
 
-export function keptText({ place: { region, stack }, estimate, repository, bucket, snapshots }: KeptArgs): string {
+export function keptText({ place: { region, stack }, estimate, repository, bucket, signingKey, snapshots }: KeptArgs): string {
   const kept = estimate.costs.filter((cost) => cost.kept);
   const rows = [
     ...kept.map(({ what, perMonth }) => [what, usd(perMonth)]),
@@ -28,7 +30,7 @@ export function keptText({ place: { region, stack }, estimate, repository, bucke
     ...(snapshots ? [["snapshots of the disks", `${usd(prices.snapshotGiBMonth)} a GiB`]] : []),
   ];
   if (rows.length === 0) return "Nothing of this stack stays on AWS.\n";
-  const together = kept.length < 2 ? [] : [["these disks together", usd(kept.reduce((sum, { perMonth }) => sum + perMonth, 0))]];
+  const together = kept.length < 2 ? [] : [["these together", usd(kept.reduce((sum, { perMonth }) => sum + perMonth, 0))]];
   const isProtected = kept.length > 0 || repository !== undefined || bucket !== undefined;
   return `${[
     table([["STAYS ON AWS", "USD A MONTH"], ...rows, ...together], [1]),
@@ -36,6 +38,8 @@ export function keptText({ place: { region, stack }, estimate, repository, bucke
     "To delete them too:",
     ...(repository === undefined ? [] : [`  aws ecr delete-repository --region ${region} --repository-name ${repository} --force`]),
     ...(bucket === undefined ? [] : [`  aws s3 rb --region ${region} --force s3://${bucket}`]),
+    // Without a word more its name stays taken for the days of its recovery window.
+    ...(signingKey === undefined ? [] : [`  aws secretsmanager delete-secret --region ${region} --secret-id ${signingKey} --force-delete-without-recovery`]),
     ...(snapshots ? [`  aws ec2 describe-snapshots --region ${region} --owner-ids self --filters Name=tag:comfyui:stack,Values=${stack} --query 'Snapshots[].SnapshotId' --output text | xargs -rn 1 aws ec2 delete-snapshot --region ${region} --snapshot-id`] : []),
     ...(isProtected ? [`  pulumi state unprotect --all --stack ${stack} && pulumi destroy --stack ${stack}`] : []),
   ].join("\n")}\n`;

@@ -30,13 +30,16 @@ export function managedPolicyArn({ region }: Pick<Place, "region">, path: string
   return `arn:${partitionOf(region).partition}:iam::aws:policy/${path}`;
 }
 
-export function secretName({ stack }: Place, role: Role): string {
-  return `comfyui/${stack}/${role}`;
+/** What a secret of a stack holds: the SSH host key of a role's host, or a key of the cache. */
+export type SecretOf = Role | "cache-signing-key" | "cache-push-key";
+
+export function secretName({ stack }: Pick<Place, "stack">, of: SecretOf): string {
+  return `comfyui/${stack}/${of}`;
 }
 
 /** Secrets Manager puts a dash and six characters behind the name. */
-export function secretArn(place: Place, role: Role): string {
-  return arn(place, "secretsmanager", `secret:${secretName(place, role)}-??????`);
+export function secretArn(place: Place, name: string): string {
+  return arn(place, "secretsmanager", `secret:${name}-??????`);
 }
 
 export function repositoryArn(place: Place, name: string): string {

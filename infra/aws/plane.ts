@@ -7,6 +7,8 @@ import { type Bucket, type BucketPlace, bucketOf, type NixServeConfig } from "..
 import { CACHE_PRIORITY } from "../bootstrap.ts";
 import { Alarms } from "./alarms.ts";
 import { CacheBucket } from "./bucket.ts";
+import { CacheKeys } from "./cache-keys.ts";
+import { cacheSecrets } from "./cache-secrets.ts";
 import { StackBudget } from "./budget.ts";
 import { builderTypes, buildHostTypes, defaultAmi, rootGiB, type System, systemOf } from "./defaults.ts";
 import { ecrLimits } from "./ecr-limits.ts";
@@ -33,7 +35,7 @@ export interface OnAws {
   readonly builders?: readonly Machine[];
   readonly cacheHost?: Machine;
   /** What the first use of the cache waits for. */
-  readonly bucket: readonly pulumi.Resource[];
+  readonly cache: readonly pulumi.Resource[];
   /** What a publish waits for. */
   readonly registry: readonly pulumi.Resource[];
   readonly estimate: Estimate;
@@ -64,15 +66,17 @@ export async function openAws(name: string, { config, stack, layers }: { readonl
   const served = config.binaryCache.kind === "nix-serve" && config.binaryCache.host.kind === "ec2" ? config.binaryCache.host : undefined;
   const cache = served && makeCacheHost(`${name}-binary-cache-ec2`, served, made, build?.host);
   const bucket = makeBucket(`${name}-binary-cache-bucket`, made);
+  const secrets = cacheSecrets(place, config);
+  const keys = makeCacheKeys(`${name}-binary-cache-keys`, made);
   const registry = makeRegistry(`${name}-registry`, made);
   watchOver(name, made, [build, cache]);
-  const costs = estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, layers, images: config.registry.kind === "ecr", bucket: ownBucket(made) !== undefined, keep: { cache: config.destroy.cache === "keep" } });
-  sayWhatStays(`${name}-kept`, { place, estimate: costs, repository: config.registry.kind === "ecr" && config.destroy.image === "keep" ? config.registry.name : undefined, bucket: config.destroy.cache === "keep" ? ownBucket(made) : undefined, snapshots: section.snapshots !== undefined });
+  const costs = estimate({ aws: section, system: config.systems[0] as System, buildHost: config.buildHost.kind === "ec2" ? config.buildHost : undefined, builders: config.builders.kind === "ec2" ? config.builders : undefined, cacheHost: served, layers, images: config.registry.kind === "ecr", bucket: ownBucket(made) !== undefined, secrets, keep: { cache: config.destroy.cache === "keep" } });
+  sayWhatStays(`${name}-kept`, { place, estimate: costs, repository: config.registry.kind === "ecr" && config.destroy.image === "keep" ? config.registry.name : undefined, bucket: config.destroy.cache === "keep" ? ownBucket(made) : undefined, signingKey: config.destroy.cache === "keep" ? secrets?.signingKey : undefined, snapshots: section.snapshots !== undefined });
   return {
     config: { ...config, buildHost: await buildHostConfig(made, build), builders: await buildersConfig(made, builders), binaryCache: await cacheConfig(made, cache), registry: registryConfig(made) },
     ...(build && { buildHost: { ...build.machine, wake: wakeAll(build, builders) }, builders: builders.map(({ machine }) => machine) }),
     ...(cache && { cacheHost: cache.machine }),
-    bucket,
+    cache: [...bucket, ...keys],
     registry,
     estimate: costs,
   };
@@ -94,7 +98,7 @@ function makeBuildHost(name: string, own: Ec2BuildHostConfig, made: Made): MadeH
   const openings = section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr }));
   const host = new Ec2Host(
     name,
-    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository, bucket },
+    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository, bucket, secrets: cacheSecrets(place, config) },
     options,
   );
   const docker = config.verify.kind === "container" && config.verify.docker.kind === "build-host" ? ami.user : undefined;
@@ -189,6 +193,13 @@ function makeBucket(name: string, made: Made): readonly pulumi.Resource[] {
   return new CacheBucket(name, { place, bucket, vpcId: network.vpcId, keep: config.destroy.cache === "keep" }, options).ready;
 }
 
+function makeCacheKeys(name: string, { place, config, options }: Made): readonly pulumi.Resource[] {
+  const { binaryCache, destroy } = config;
+  const secrets = cacheSecrets(place, config);
+  if (secrets === undefined || binaryCache.kind === "directory") return [];
+  return new CacheKeys(name, { secrets, signingKey: binaryCache.signingKey, keep: destroy.cache === "keep" }, options).ready;
+}
+
 function makeRegistry(name: string, { config: { registry, destroy }, options }: Made): readonly pulumi.Resource[] {
   if (registry.kind !== "ecr") return [];
   return new Registry(name, { config: registry, keep: destroy.image === "keep" }, options).ready;
@@ -230,10 +241,11 @@ async function buildersConfig(made: Made, hosts: readonly MadeBuilder[]): Promis
 async function cacheConfig(made: Made, host: MadeHost | undefined): Promise<Config["binaryCache"]> {
   const { binaryCache } = made.config;
   if (binaryCache.kind === "directory") return binaryCache;
-  if (binaryCache.kind === "s3") return { ...binaryCache, ...bucketAddress(made, binaryCache, CACHE_PRIORITY) };
+  const secrets = cacheSecrets(made.place, made.config);
+  if (binaryCache.kind === "s3") return { ...binaryCache, secrets, ...bucketAddress(made, binaryCache, CACHE_PRIORITY) };
   const { mirror, host: machine } = binaryCache;
   const address = host === undefined ? (machine as NixServeConfig["host"]) : await addressOf(made, host, host.host.dnsName);
-  return { ...binaryCache, host: address, mirror: mirror && bucketAddress(made, mirror, CACHE_PRIORITY + 10) };
+  return { ...binaryCache, secrets, host: address, mirror: mirror && bucketAddress(made, mirror, CACHE_PRIORITY + 10) };
 }
 
 function bucketAddress(made: Made, { url, nixPath }: BucketPlace, priority: number): Bucket {

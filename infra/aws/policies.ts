@@ -1,6 +1,7 @@
 /** What the hosts' roles may do: each permission with the line that needs it, on the one resource that it is for. */
 import type { Json } from "../canonical-json.ts";
-import { bucketArn, metricNamespace, type Place, repositoryArn, type Role, secretArn } from "./names.ts";
+import type { CacheSecrets } from "../config/cache.ts";
+import { bucketArn, metricNamespace, type Place, repositoryArn, type Role, secretArn, secretName } from "./names.ts";
 
 /** Actions that belong together. */
 export interface Permission {
@@ -31,19 +32,22 @@ export interface RoleArgs {
   readonly repository?: string | undefined;
   /** The bucket of the stack's that the host pushes to. */
   readonly bucket?: string | undefined;
+  /** Secrets of the cache's keys that the host opens the cache with. */
+  readonly secrets?: CacheSecrets | undefined;
   /** Whether it sends metrics. */
   readonly metrics: boolean;
   /** Whether Systems Manager may open sessions on it. */
   readonly sessions: boolean;
 }
 
-export function permissions({ place, role, repository, bucket, metrics, sessions }: RoleArgs): Permission[] {
+export function permissions({ place, role, repository, bucket, secrets, metrics, sessions }: RoleArgs): Permission[] {
   return [
     hostKeyPermission(place, role),
     ...(metrics ? [metricsPermission(place)] : []),
     ...(sessions ? [sessionPermission] : []),
     ...(repository === undefined ? [] : [loginPermission, pushPermission(place, repository), tagsPermission(place, repository)]),
     ...(bucket === undefined ? [] : bucketPermissions(place, bucket)),
+    ...(secrets === undefined ? [] : cacheKeyPermissions(place, secrets)),
   ];
 }
 
@@ -62,9 +66,18 @@ function hostKeyPermission(place: Place, role: Role): Permission {
   return {
     id: "HostKey",
     actions: ["secretsmanager:GetSecretValue"],
-    resources: [secretArn(place, role)],
+    resources: [secretArn(place, secretName(place, role))],
     neededBy: { file: "infra/hosts/aws/first-boot.sh", line: "aws secretsmanager get-secret-value" },
   };
+}
+
+/** The push key is made on a host and written from there; the signing key is only read. */
+function cacheKeyPermissions(place: Place, { signingKey, pushKey }: CacheSecrets): Permission[] {
+  const file = "infra/hosts/aws/cache-keys.sh";
+  const both = [signingKey, ...(pushKey === undefined ? [] : [pushKey])];
+  const read = { id: "CacheKeys", actions: ["secretsmanager:GetSecretValue"], resources: both.map((name) => secretArn(place, name)), neededBy: { file, line: "secretsmanager get-secret-value" } };
+  if (pushKey === undefined) return [read];
+  return [read, { id: "PushKey", actions: ["secretsmanager:PutSecretValue"], resources: [secretArn(place, pushKey)], neededBy: { file, line: "secretsmanager put-secret-value" } }];
 }
 
 function metricsPermission(place: Place): Permission {

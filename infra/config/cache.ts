@@ -84,14 +84,28 @@ export interface Bucket {
   readonly nixPath?: string | undefined;
 }
 
+/** Secrets in AWS Secrets Manager from which the build host itself fetches the cache's keys, by its role. */
+export interface CacheSecrets {
+  readonly region: string;
+  /** Name of the one that holds the signing key. */
+  readonly signingKey: string;
+  /** Name of the one for the key by which the host pushes over SSH, if it does: empty until the first host has made the key. */
+  readonly pushKey?: string;
+}
+
+/** None: the signing key is handed to the build host with the request that opens the cache, and its push key stays there. */
+interface WithSecrets {
+  readonly secrets?: CacheSecrets | undefined;
+}
+
 type AnyNixServe = z.output<typeof nixServe>;
 
-export interface NixServeConfig extends Omit<AnyNixServe, "host" | "mirror"> {
+export interface NixServeConfig extends Omit<AnyNixServe, "host" | "mirror">, WithSecrets {
   readonly host: Exclude<AnyNixServe["host"], { kind: "ec2" }>;
   readonly mirror?: Bucket | undefined;
 }
 
-export type S3Config = Omit<z.output<typeof s3>, keyof typeof bucketPlace> & Bucket;
+export type S3Config = Omit<z.output<typeof s3>, keyof typeof bucketPlace> & Bucket & WithSecrets;
 
 type WithBucket<B> = { readonly kind: "directory" } | ({ readonly kind: "s3" } & B) | { readonly kind: "nix-serve"; readonly mirror?: B | undefined };
 

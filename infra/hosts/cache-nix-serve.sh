@@ -5,7 +5,8 @@
 # shellcheck source=cache-remote.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
 
-CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.signingKey .cache.trusted .cache.push.host .cache.push.port .cache.push.user .cache.push.hostKey)
+CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.trusted .cache.push.host .cache.push.port .cache.push.user .cache.push.hostKey "${CACHE_KEY_WANTS[@]}")
+[ "$CACHE_SECRETS" = false ] || CACHE_OPEN_WANTS+=(.cache.secrets.pushKey)
 CACHE_TOOLS=(ssh ssh-keygen)
 
 # Public caches are asked for public paths: they say 40, the cache's server 50. A priority of the configuration wins over that.
@@ -15,18 +16,37 @@ cache_substituter() {
   with_settings "$CACHE_STORE" ${priority:+"priority=$priority"}
 }
 
-# A key that opens nothing but the cache's push, made here: its private half never leaves this host.
 cache_open() {
   [ -z "$MIRROR" ] || bucket_open "$MIRROR"
-  [ -e "$KEYS/push" ] || {
-    rm -f -- "$KEYS/push.new" "$KEYS/push.new.pub"
-    ssh-keygen -q -t ed25519 -N '' -C comfyui-push -f "$KEYS/push.new"
-    mv "$KEYS/push.new.pub" "$KEYS/push.pub"
-    mv "$KEYS/push.new" "$KEYS/push"
-  }
+  open_push_key
   write_ssh_config
   write_netrc
   CACHE_OPENED=$(jq -cn --arg location "$CACHE_STORE" --arg pushKey "$(cut -d ' ' -f 1,2 "$KEYS/push.pub")" '{$location, $pushKey}')
+}
+
+# A key that opens nothing but the cache's push. The first host makes it, and its private half never leaves that host but for its
+# secret, from which the next host has it.
+open_push_key() {
+  local secret
+  secret=$(jq -r '.cache.secrets.pushKey // ""' <<<"$REQUEST")
+  rm -f -- "$KEYS/push.new" "$KEYS/push.new.pub"
+  if [ -n "$secret" ] && fetch_secret "$secret" "$KEYS/push.new"; then
+    ssh-keygen -y -P '' -f "$KEYS/push.new" >"$KEYS/push.new.pub" ||
+      fail CACHE_KEY_INVALID "the secret $secret holds no SSH private key" \
+        "put the key there again, or have a new one made: 'aws secretsmanager delete-secret --force-delete-without-recovery --secret-id $secret', then 'pulumi up --refresh'"
+    take_push_key
+    return
+  fi
+  if [ ! -e "$KEYS/push" ]; then
+    ssh-keygen -q -t ed25519 -N '' -C comfyui-push -f "$KEYS/push.new"
+    take_push_key
+  fi
+  [ -z "$secret" ] || put_secret "$secret" "$KEYS/push"
+}
+
+take_push_key() {
+  mv "$KEYS/push.new.pub" "$KEYS/push.pub"
+  mv "$KEYS/push.new" "$KEYS/push"
 }
 
 # Files are named as seen from KEYS, where ssh is run: no path can be misread. Nothing of this user's own settings counts.

@@ -5,6 +5,10 @@ CACHE_RECORD=$STATE/cache.json
 CACHE_WANTS=(.cache.name .cache.publicKey)
 CACHE_KEY=$KEYS/$(asked .cache.kind)
 CACHE_NETRC=$KEYS/netrc
+# Of open-cache.sh's request: the signing key, or by which names this host fetches the keys itself.
+CACHE_SECRETS=$(asked '.cache.secrets != null')
+CACHE_KEY_WANTS=(.cache.signingKey)
+[ "$CACHE_SECRETS" = false ] || CACHE_KEY_WANTS=(.cache.secrets.region .cache.secrets.signingKey)
 
 # recorded FILTER: one value of the record, as text; nothing where there is none.
 recorded() {
@@ -30,7 +34,7 @@ cache_find() {
 
 # record_cache: everything of the request but its secrets, which have files of their own.
 record_cache() {
-  jq '.cache * {stack} | del(.signingKey, .auth)' <<<"$REQUEST" >"$CACHE_RECORD.new"
+  jq '.cache * {stack} | del(.signingKey, .secrets, .auth)' <<<"$REQUEST" >"$CACHE_RECORD.new"
   mv "$CACHE_RECORD.new" "$CACHE_RECORD"
 }
 

@@ -4,7 +4,7 @@
 # shellcheck source=cache-remote.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
 
-CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.signingKey .cache.trusted)
+CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.trusted "${CACHE_KEY_WANTS[@]}")
 CACHE_TOOLS=()
 
 # A bucket of the stack's is read by a Nix without S3 too, from within the VPC.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# open-cache.sh: makes the binary cache ready for use by this host: its signing key (made here where none is given), how to reach
+# open-cache.sh: makes the binary cache ready for use by this host: its signing key (fetched or made here where none is given), how to reach
 # it, and whether this host's Nix may read it.
 # stdin: the request of infra/request.ts (openCacheRequest), which may hold secrets; stdout: one JSON object, infra/answers.ts
 # (cacheAnswer)
@@ -8,6 +8,8 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/aws/cli.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/aws/cache-keys.sh"
 
 need jq nix flock
 read_request .cache.kind
@@ -18,21 +20,30 @@ chmod 700 "$KEYS"
 exec 9>"$STATE/locks/cache-key.lock"
 flock 9
 
-# A secret goes from the request to its file, never through a command line.
+# A secret goes from where it is kept to its file, never through a command line.
+key=$CACHE_KEY.secret.new
 given=$(jq -r '.cache.signingKey // ""' <<<"$REQUEST")
-if [ -n "$given" ]; then
-  (umask 077 && printf '%s\n' "$given" >"$CACHE_KEY.secret.new")
+secret=$(jq -r '.cache.secrets.signingKey // ""' <<<"$REQUEST")
+rm -f -- "$key"
+if [ -n "$secret" ]; then
+  need_aws "$(asked .cache.secrets.region)"
+  fetch_secret "$secret" "$key" || secret_refused "$secret" "be read from"
+elif [ -n "$given" ]; then
+  (umask 077 && printf '%s\n' "$given" >"$key")
 elif [ ! -e "$CACHE_KEY.secret" ]; then
   say "making a signing key for the cache"
-  (umask 077 && nix key generate-secret --key-name "comfyui-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')-1" >"$CACHE_KEY.secret.new")
+  (umask 077 && nix key generate-secret --key-name "comfyui-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')-1" >"$key")
+else
+  key=$CACHE_KEY.secret
 fi
-[ ! -e "$CACHE_KEY.secret.new" ] || mv "$CACHE_KEY.secret.new" "$CACHE_KEY.secret"
-public=$(nix key convert-secret-to-public <"$CACHE_KEY.secret") ||
-  fail CACHE_KEY_INVALID "$CACHE_KEY.secret is no Nix signing key" \
-    "restore it from its backup, or remove the key and the cache together; a key of the configuration (binaryCache.signingKey) is to be corrected there"
+public=$(nix key convert-secret-to-public <"$key") ||
+  fail CACHE_KEY_INVALID "${secret:-$CACHE_KEY.secret} is no Nix signing key" \
+    "restore it from its backup, or remove the key and the cache together; a key of the configuration (binaryCache.signingKey) is to be corrected there, and one in Secrets Manager by 'pulumi up --refresh'"
 expected=$(jq -r '.cache.publicKey // ""' <<<"$REQUEST")
 [ -z "$expected" ] || [ "$public" = "$expected" ] ||
-  fail CACHE_KEY_INVALID "the signing key is not the one that this stack trusts" "correct binaryCache.signingKey" "$public" "$expected"
+  fail CACHE_KEY_INVALID "the signing key is not the one that this stack trusts" \
+    "correct binaryCache.signingKey, or by 'pulumi up --refresh' the secret in Secrets Manager that holds it" "$public" "$expected"
+[ "$key" = "$CACHE_KEY.secret" ] || mv "$key" "$CACHE_KEY.secret"
 printf '%s\n' "$public" >"$CACHE_KEY.public"
 
 record_cache

@@ -1,10 +1,12 @@
 /** The scripts that call AWS on the hosts themselves, by the real AWS CLI, against a server that answers like AWS. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import ssh2 from "ssh2";
-import { failsWith } from "../support/aws-scripts.ts";
+import { cacheAnswer, parseAnswer } from "../../infra/answers.ts";
+import { newSigningKey, publicKeyOf } from "../../infra/config/signing-key.ts";
+import { askScript, failsWith } from "../support/aws-scripts.ts";
 import { AwsStandIn } from "../support/aws-stand-in.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { type Result, run } from "../support/process.ts";
@@ -192,6 +194,96 @@ describe("first-boot.sh", () => {
     const odd = boot("comfyui/odd/build-host");
     await failsWith(odd.result, "AWS_HOST_KEY", "holds no SSH private key");
     for (const { folder } of [absent, odd]) assert.throws(() => readFileSync(join(folder, "done")));
+  });
+});
+
+describe("open-cache.sh", () => {
+  const [signingKey, other] = [newSigningKey("team-1"), newSigningKey("team-1")];
+  let at = 0;
+
+  /** A team's two secrets: that of the signing key has this value, that of the push key has none yet. */
+  async function secretsOf(stack: string, value = signingKey): Promise<{ region: string; signingKey: string; pushKey: string }> {
+    aws.rules([]);
+    const names = { region: "us-east-1", signingKey: `comfyui/${stack}/cache-signing-key`, pushKey: `comfyui/${stack}/cache-push-key` };
+    await aws.ask("secretsmanager", "create-secret", "--name", names.signingKey, "--secret-string", value);
+    await aws.ask("secretsmanager", "create-secret", "--name", names.pushKey);
+    return names;
+  }
+
+  /** A host that has nothing yet, with a Nix store of its own. */
+  function newHost(): string {
+    const folder = join(aws.folder, `host-${++at}`);
+    mkdirSync(folder);
+    return folder;
+  }
+
+  function open(host: string, secrets: object, tries = 1): Promise<Result> {
+    const push = { host: "cache.example", port: 22, user: "comfyui-push", hostKey: "ssh-ed25519 AAAA" };
+    const cache = { kind: "nix-serve", name: "team-1", publicKey: publicKeyOf(signingKey), secrets, trusted: [], onFailure: "fail", url: "http://cache.example", push, auth: null };
+    const env = { PATH: `${standIns({ sleep: "exit 0" })}:${aws.env["PATH"]}`, COMFYUI_KEYS: join(host, "keys"), COMFYUI_STATE: join(host, "state"), NIX_REMOTE: join(host, "store"), COMFYUI_TRIES: `${tries}` };
+    return askScript(aws, "open-cache", { stack: "team", cache, substituters: [] }, env);
+  }
+
+  const file = (host: string, name: string) => readFileSync(join(host, "keys", name), "utf8");
+  const valueOf = async (name: string) => aws.ask("secretsmanager", "get-secret-value", "--secret-id", name, "--query", "SecretString");
+
+  test("fetches the signing key; the first host's push key is kept, and is the next host's; neither is in a call's words or on record", async () => {
+    const secrets = await secretsOf("team");
+    const [first, second] = [newHost(), newHost()];
+    const opened = await open(first, secrets);
+    assert.equal(opened.code, 0, opened.stderr);
+    const { publicKey, pushKey } = parseAnswer(cacheAnswer, opened.stdout);
+    assert.equal(publicKey, publicKeyOf(signingKey));
+    assert.equal(file(first, "nix-serve.secret"), `${signingKey}\n`);
+    assert.equal(await valueOf(secrets.pushKey), file(first, "push"), "kept as it is");
+    for (const name of ["nix-serve.secret", "push"]) assert.equal(statSync(join(first, "keys", name)).mode & 0o777, 0o600, name);
+
+    const next = await open(second, secrets);
+    assert.equal(next.code, 0, next.stderr);
+    assert.equal(parseAnswer(cacheAnswer, next.stdout).pushKey, pushKey);
+    assert.equal(file(second, "push"), file(first, "push"));
+    const words = aws.calls();
+    assert.equal(words.filter((call) => call.includes("put-secret-value")).length, 1, "the next host writes none");
+    const told = [...words, opened.stderr, next.stderr, readFileSync(join(first, "state/cache.json"), "utf8")].join("\n");
+    for (const secret of [signingKey.split(":")[1] as string, file(first, "push").split("\n")[1] as string]) assert.ok(!told.includes(secret));
+    assert.deepEqual(readdirSync(join(second, "keys")).filter((name) => name.includes(".new")), []);
+  });
+
+  test("AWS_CACHE_KEY: a role that may not read or write, and a secret that is gone; what was made is kept at the next run", async () => {
+    const secrets = await secretsOf("refused");
+    const host = newHost();
+    aws.rules([{ call: "get-secret-value", error: "AccessDeniedException" }]);
+    await failsWith(open(host, secrets, 2), "AWS_CACHE_KEY", "comfyui/refused/cache-signing-key cannot be read from", "AccessDeniedException", "role");
+    assert.equal(aws.calls().length, 2, "what a role is newly allowed it may do some seconds later");
+    assert.throws(() => file(host, "nix-serve.secret"));
+    aws.rules([{ call: "put-secret-value", error: "AccessDeniedException" }]);
+    await failsWith(open(host, secrets), "AWS_CACHE_KEY", "comfyui/refused/cache-push-key cannot be written to");
+    const made = file(host, "push");
+    aws.rules([]);
+    assert.equal((await open(host, secrets)).code, 0);
+    assert.deepEqual([file(host, "push"), await valueOf(secrets.pushKey)], [made, made]);
+    await failsWith(open(newHost(), { ...secrets, signingKey: "comfyui/gone/cache-signing-key" }, 3), "AWS_CACHE_KEY", "ResourceNotFoundException");
+  });
+
+  test("CACHE_KEY_INVALID: a secret that holds no key, or another one; the host keeps the keys that it has", async () => {
+    const secrets = await secretsOf("odd");
+    const host = newHost();
+    assert.equal((await open(host, secrets)).code, 0);
+    const had = [file(host, "nix-serve.secret"), file(host, "push")];
+    const put = (name: string, value: string) => aws.ask("secretsmanager", "put-secret-value", "--secret-id", name, "--secret-string", value);
+    await put(secrets.pushKey, "no key");
+    await failsWith(open(host, secrets), "CACHE_KEY_INVALID", "the secret comfyui/odd/cache-push-key holds no SSH private key");
+    await put(secrets.signingKey, "no key");
+    await failsWith(open(host, secrets), "CACHE_KEY_INVALID", "comfyui/odd/cache-signing-key is no Nix signing key", "pulumi up --refresh");
+    await put(secrets.signingKey, other);
+    await failsWith(open(host, secrets), "CACHE_KEY_INVALID", `found:    ${publicKeyOf(other)}`, `expected: ${publicKeyOf(signingKey)}`);
+    assert.deepEqual([file(host, "nix-serve.secret"), file(host, "push")], had);
+  });
+
+  test("REQUEST_INVALID: names of secrets that are not all there", async () => {
+    aws.rules([]);
+    await failsWith(open(newHost(), { region: "us-east-1", signingKey: "s" }), "REQUEST_INVALID", "the request lacks .cache.secrets.pushKey");
+    assert.deepEqual(aws.calls(), []);
   });
 });
 

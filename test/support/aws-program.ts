@@ -1,6 +1,6 @@
 /** The whole program as a stack on AWS runs it, without AWS and without an engine. */
 import { awsAnswers, type AwsAnswersOptions } from "./aws-answers.ts";
-import { type Sections, stackConfig } from "./aws-stacks.ts";
+import { type Sections, signingKey, stackConfig } from "./aws-stacks.ts";
 import { type MockedProgram, type Registered, runMocked } from "./mocked-program.ts";
 
 let runs = 0;
@@ -27,7 +27,9 @@ export function ofType({ resources }: MockedProgram, type: string): readonly Reg
 
 /** One line a resource: what it is, where it belongs, what of it matters. What changes with every edit of a script or layer is left out. */
 export function graphText({ resources }: MockedProgram): string {
-  return resources.map((each) => `${each.type} ${each.name}${marks(each)}\n${inputLines(each)}`).join("");
+  const text = resources.map((each) => `${each.type} ${each.name}${marks(each)}\n${inputLines(each)}`).join("");
+  // Another one each time.
+  return text.replaceAll(signingKey, "the signing key");
 }
 
 function marks({ parent, provider, protect, deletedWith, replaceWith, deleteBeforeReplace, ignoreChanges, replaceOnChanges }: Registered): string {

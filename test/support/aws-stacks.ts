@@ -8,6 +8,9 @@ export type Sections = Readonly<Record<string, unknown>>;
 export const LOGIN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKjH2t3tStxajhuOlJszOQxdaJqa6pGHJcEo4fnS05sh";
 export const signingKey = newSigningKey("stack-1");
 
+/** A build host that is not on AWS. */
+export const OWN_HOST: Sections = { kind: "ssh", host: "builder.example", hostKey: LOGIN_KEY };
+
 const own: Sections = {
   aws: { accountId: "123456789012", sshFrom: ["203.0.113.7/32"], login: { authorizedKeys: [LOGIN_KEY] } },
   binaryCache: { signingKey },

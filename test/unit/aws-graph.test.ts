@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { HOST_KEY } from "../support/aws-answers.ts";
 import { awsProgram, graphText, ofType, resource } from "../support/aws-program.ts";
-import { signingKey } from "../support/aws-stacks.ts";
+import { OWN_HOST, signingKey } from "../support/aws-stacks.ts";
 import type { MockedProgram, Registered } from "../support/mocked-program.ts";
 
 const programs = { team: await awsProgram("team"), prod: await awsProgram("prod") };
@@ -34,6 +34,7 @@ const every = (type: string, holds: (resource: Registered) => boolean): Rule => 
 const INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const INSTANCE = "aws:ec2/instance:Instance";
 const VOLUME = "aws:ebs/volume:Volume";
+const SECRET = "aws:secretsmanager/secret:Secret";
 const allowed: Readonly<Record<string, string>> = { "203.0.113.7/32": "22", "10.20.0.0/16": "80" };
 
 function instanceInput({ inputs }: Registered, key: string): Record<string, unknown> {
@@ -166,6 +167,14 @@ const laws: Readonly<Record<string, Law>> = {
   "no secret is in the state in clear": {
     rule: (program) => program.resources.filter(({ inputs }) => holdsSecret(JSON.stringify(withoutSecrets(inputs)))).map(({ name }) => name),
     twin: { type: "aws:secretsmanager/secretVersion:SecretVersion", change: input({ secretString: HOST_KEY.privateKey }) },
+  },
+  "the cache's signing key is not deleted by accident, and can be had back": {
+    rule: every(SECRET, ({ name, protect, inputs }) => !name.endsWith("-signing") || (protect && (inputs["recoveryWindowInDays"] as number) >= 7)),
+    twin: { type: SECRET, change: input({ recoveryWindowInDays: 0 }) },
+  },
+  "no command holds the cache's signing key: hosts fetch it": {
+    rule: (program) => program.resources.filter(({ type, inputs }) => type.startsWith("command:") && JSON.stringify(inputs).includes(signingKey.split(":")[1] as string)).map(({ name }) => name),
+    twin: { type: "command:remote:Command", change: input({ stdin: { secret: JSON.stringify({ cache: { signingKey } }) } }) },
   },
   "what makes a key keeps its output a secret": {
     rule: (program) => program.resources.filter(({ name, secretOutputs }) => name.endsWith("-key-pair") && !secretOutputs.includes("stdout")).map(({ name }) => name),
@@ -363,4 +372,31 @@ test("a bucket of the stack's as the cache: no cache host, and a name of one's o
   assert.deepEqual(program.resources.filter(({ name }) => name.startsWith("comfyui-binary-cache-ec2")), []);
   const { inputs, protect } = resource(program, "comfyui-binary-cache-bucket-objects");
   assert.deepEqual([inputs["bucket"], inputs["forceDestroy"], protect], ["our-cache", true, false]);
+});
+
+test("the build host gets names of secrets in place of the cache's keys, once they have values and its role may read them", async () => {
+  const secrets = { region: "us-east-1", signingKey: "comfyui/team/cache-signing-key", pushKey: "comfyui/team/cache-push-key" };
+  const { cache } = requestOf(programs.team, "comfyui-cache") as { cache: Record<string, unknown> };
+  assert.deepEqual([cache["secrets"], "signingKey" in cache], [secrets, false]);
+  assert.equal(typeof resource(programs.team, "comfyui-cache").inputs["stdin"], "string", "there is nothing to hide in it");
+  const earlier = before(programs.team, "comfyui-cache");
+  assert.deepEqual(["binary-cache-keys-signing-version", "binary-cache-keys-push", "build-host-ec2-role-policy"].filter((each) => !earlier.has(`comfyui-${each}`)), []);
+  assert.deepEqual(resource(programs.team, "comfyui-binary-cache-keys-signing-version").inputs["secretString"], { secret: signingKey });
+  const guarded = await awsProgram("team", { binaryCache: { auth: { user: "reader", password: "opensesame" } } });
+  assert.ok("secret" in (resource(guarded, "comfyui-cache").inputs["stdin"] as object), "a password is still in the request");
+  const bucket = await awsProgram("team", { binaryCache: { kind: "s3", name: "team-1", signingKey, bucket: {} } });
+  assert.deepEqual((requestOf(bucket, "comfyui-cache") as { cache: Record<string, unknown> }).cache["secrets"], { region: "us-east-1", signingKey: secrets.signingKey });
+  assert.deepEqual(lasting(guarded), lasting(programs.team));
+});
+
+test("a build host that is elsewhere has no role: it is handed the signing key, and no secret is made for it", async () => {
+  const program = await awsProgram("team", { buildHost: OWN_HOST, registry: { kind: "oci-directory", path: ".local/images" } });
+  const { cache } = requestOf(program, "comfyui-cache") as { cache: Record<string, unknown> };
+  assert.deepEqual([cache["signingKey"], "secrets" in cache], [signingKey, false]);
+  assert.deepEqual(ofType(program, SECRET).map(({ name }) => name), ["comfyui-binary-cache-ec2-key-secret"]);
+});
+
+test("destroy: delete leaves no key of the cache, and no name of one taken", async () => {
+  const program = await awsProgram("team", { destroy: { cache: "delete" } });
+  assert.deepEqual(ofType(program, SECRET).map(({ protect, inputs }) => [protect, inputs["recoveryWindowInDays"]]), [0, 0, 0, 0].map(() => [false, 0]));
 });

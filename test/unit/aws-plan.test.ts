@@ -12,12 +12,13 @@ import { estimate } from "../../infra/aws/estimate.ts";
 import { instanceTypes } from "../../infra/aws/instance-types.ts";
 import { keptText } from "../../infra/aws/kept.ts";
 import { hostMetrics, sends } from "../../infra/aws/metrics.ts";
-import { bucketArn, bucketName, bucketUrls, registryHost, repositoryArn, secretArn } from "../../infra/aws/names.ts";
+import { bucketArn, bucketName, bucketUrls, registryHost, repositoryArn, secretArn, secretName } from "../../infra/aws/names.ts";
+import { cacheSecrets } from "../../infra/aws/cache-secrets.ts";
 import { ACTIONS_WITHOUT_RESOURCE, permissions, policyDocument, pullDocument } from "../../infra/aws/policies.ts";
 import { cloudConfig, USER_DATA_LIMIT, userDataBase64 } from "../../infra/aws/user-data.ts";
 import { usesOfAws } from "../../infra/config/aws-parts.ts";
 import { parseConfig, type StackConfig } from "../../infra/config.ts";
-import { LOGIN_KEY, type Sections, stackConfig } from "../support/aws-stacks.ts";
+import { LOGIN_KEY, OWN_HOST, type Sections, signingKey, stackConfig } from "../support/aws-stacks.ts";
 
 const place = { accountId: "123456789012", region: "us-east-1", stack: "team" };
 const project = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -34,6 +35,7 @@ function estimateOf(sections: Sections) {
     layers: 7,
     images: registry.kind === "ecr",
     bucket: usesOfAws(config).some((use) => use.endsWith("bucket")),
+    secrets: cacheSecrets(place, config),
     keep: { cache: true },
   });
 }
@@ -47,8 +49,16 @@ test("the team's estimate adds up, by hand", () => {
   assert.equal(of("build host, address").perMonth, 4.05);
   assert.equal(of("cache host, t4g.small").perHour, 0.0168);
   assert.deepEqual([of("cache host, disk for /nix").perMonth, of("cache host, disk of the system").perMonth], [8, 0.8]);
-  // 16 + 2.4 + 4.05 + 8 + 0.8 + 4.05 + 0.0168 x 730
-  assert.deepEqual([leastPerMonth, perBuildHour, mostPerMonth], [47.564, 0.357, 308.174]);
+  // 16 + 2.4 + 4.05 + 8 + 0.8 + 4.05 + 2 x 0.4 + 0.0168 x 730
+  assert.deepEqual([leastPerMonth, perBuildHour, mostPerMonth], [48.364, 0.357, 308.974]);
+});
+
+test("a secret costs 0.40 a month; the signing key's stays, a push key's does not, and where there is no build host on EC2 there is none", () => {
+  const secrets = (more: Sections) => estimateOf(stackConfig("team", more)).costs.filter(({ what }) => what.startsWith("cache, secret")).map(({ what, perMonth, kept }) => [what, perMonth, kept]);
+  const [signing, push] = [["cache, secret of its signing key", 0.4, true], ["cache, secret of its push key", 0.4, false]];
+  assert.deepEqual(secrets({}), [signing, push]);
+  assert.deepEqual(secrets({ binaryCache: { kind: "s3", name: "team-1", signingKey, bucket: {} } }), [signing]);
+  assert.deepEqual(secrets({ buildHost: OWN_HOST }), []);
 });
 
 test("what grows with use is told by the GiB", () => {
@@ -58,23 +68,25 @@ test("what grows with use is told by the GiB", () => {
 });
 
 test("destroy says what stays, what that costs, and how it is deleted", () => {
-  const of = (stack: "team" | "prod", more: Partial<Parameters<typeof keptText>[0]>) => keptText({ place: { region: "us-east-1", stack }, estimate: estimateOf(stackConfig(stack)), repository: "comfyui", bucket: undefined, snapshots: false, ...more });
+  const of = (stack: "team" | "prod", more: Partial<Parameters<typeof keptText>[0]>) => keptText({ place: { region: "us-east-1", stack }, estimate: estimateOf(stackConfig(stack)), repository: "comfyui", bucket: undefined, signingKey: "comfyui/team/cache-signing-key", snapshots: false, ...more });
   assert.equal(
     of("team", {}),
     `STAYS ON AWS                        USD A MONTH
 build host, disk for /nix, 200 GiB        16.00
 cache host, disk for /nix, 100 GiB         8.00
+cache, secret of its signing key           0.40
 images in the repository comfyui     0.10 a GiB
-these disks together                      24.00
+these together                            24.40
 The next \`pulumi up\` uses them again.
 To delete them too:
   aws ecr delete-repository --region us-east-1 --repository-name comfyui --force
+  aws secretsmanager delete-secret --region us-east-1 --secret-id comfyui/team/cache-signing-key --force-delete-without-recovery
   pulumi state unprotect --all --stack team && pulumi destroy --stack team
 `,
   );
   assert.match(of("prod", { snapshots: true }), /^snapshots of the disks +0\.05 a GiB$[^]*Name=tag:comfyui:stack,Values=prod/m);
   assert.match(of("prod", { bucket: "our-cache" }), /^the cache in the bucket our-cache +0\.023 a GiB$[^]*aws s3 rb --region us-east-1 --force s3:\/\/our-cache$/m);
-  const nothing = { estimate: { costs: [] }, repository: undefined };
+  const nothing = { estimate: { costs: [] }, repository: undefined, signingKey: undefined };
   assert.equal(of("team", nothing), "Nothing of this stack stays on AWS.\n");
   assert.doesNotMatch(of("prod", { ...nothing, snapshots: true }), /unprotect|uses them again/);
 });
@@ -167,7 +179,7 @@ test("names and ARNs are those of AWS, in each of its partitions", () => {
   assert.equal(registryHost(place), "123456789012.dkr.ecr.us-east-1.amazonaws.com");
   assert.equal(registryHost({ ...place, region: "cn-north-1" }), "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn");
   assert.equal(repositoryArn(place, "comfyui"), "arn:aws:ecr:us-east-1:123456789012:repository/comfyui");
-  assert.equal(secretArn(place, "build-host"), "arn:aws:secretsmanager:us-east-1:123456789012:secret:comfyui/team/build-host-??????");
+  assert.equal(secretArn(place, secretName(place, "build-host")), "arn:aws:secretsmanager:us-east-1:123456789012:secret:comfyui/team/build-host-??????");
   assert.equal(repositoryArn({ ...place, region: "us-gov-west-1" }, "comfyui"), "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/comfyui");
 });
 
@@ -183,7 +195,7 @@ test("a bucket's addresses name the region, and the endpoint where Nix would tak
   assert.deepEqual(bucketUrls({ region: "cn-north-1" }, "b", 60), { url: "s3://b?region=cn-north-1&endpoint=s3.cn-north-1.amazonaws.com.cn", readUrl: "https://b.s3.cn-north-1.amazonaws.com.cn?priority=60" });
 });
 
-const everything = permissions({ place, role: "build-host", repository: "comfyui", bucket: "b", metrics: true, sessions: true });
+const everything = permissions({ place, role: "build-host", repository: "comfyui", bucket: "b", secrets: { region: "us-east-1", signingKey: "s", pushKey: "p" }, metrics: true, sessions: true });
 
 for (const { id, actions, resources, neededBy } of everything) {
   test(`the permission ${id} names its resource, and the line that needs it is there`, () => {
@@ -198,6 +210,14 @@ for (const { id, actions, resources, neededBy } of everything) {
 test("a host has no permission that it does not use", () => {
   const ids = permissions({ place, role: "cache-host", metrics: false, sessions: false }).map(({ id }) => id);
   assert.deepEqual(ids, ["HostKey"]);
+  const keys = permissions({ place, role: "build-host", secrets: { region: "us-east-1", signingKey: "s" }, metrics: false, sessions: false }).slice(1);
+  assert.deepEqual(keys.map(({ actions, resources }) => [actions, resources]), [[["secretsmanager:GetSecretValue"], [secretArn(place, "s")]]]);
+});
+
+test("a build host reads the cache's keys, and writes none but the push key", () => {
+  const of = (action: string) => everything.filter(({ actions }) => actions.includes(`secretsmanager:${action}`)).flatMap(({ resources }) => resources);
+  assert.deepEqual(of("GetSecretValue"), [secretName(place, "build-host"), "s", "p"].map((name) => secretArn(place, name)));
+  assert.deepEqual(of("PutSecretValue"), [secretArn(place, "p")]);
 });
 
 test("a policy document holds the permissions, and its conditions", () => {

@@ -7,7 +7,7 @@ import { faultTable } from "../../infra/faults.ts";
 import type { LayerInputs } from "../../infra/input-files.ts";
 import type { Layer } from "../../infra/layer-graph.ts";
 import { parseLayerGraph } from "../../infra/layer-graph.ts";
-import { hostRequest, imageTag, layerRequest, makePlan, plansBySystem, protocol, publishRequest } from "../../infra/request.ts";
+import { hostRequest, imageTag, layerRequest, makePlan, openCacheRequest, plansBySystem, protocol, publishRequest } from "../../infra/request.ts";
 
 const project = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const graph = parseLayerGraph(project("layers/layers.json"));
@@ -73,6 +73,16 @@ test("nothing in a request depends on the machine, the folder or the time", () =
   const text = [...graph.layers.map((layer) => layerRequest(plan, layer)), publishRequest(plan)].join("\n");
   assert.ok(!text.includes(process.cwd()));
   assert.doesNotMatch(text, /\d{4}-\d\d-\d\d|\d\d:\d\d/);
+});
+
+test("a cache's request holds its key, and nothing of AWS where the stack has nothing there", () => {
+  const signingKey = "team-1:hZsDmTbybu5xTHDep/jHpQyUksk9FMxU+i1lSbG5waw2a4oOi3T/Y2ijjsVURUyCEhPRM3XmIKiPA5WSY2peFw==";
+  const host = { host: "cache.example", hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKjH2t3tStxajhuOlJszOQxdaJqa6pGHJcEo4fnS05sh" };
+  const config = withoutAws(parseConfig({ binaryCache: { kind: "nix-serve", name: "team", signingKey, host } }, { isSecret: () => true }));
+  assert.equal(
+    openCacheRequest(config, "a"),
+    `{"cache":{"auth":null,"kind":"nix-serve","name":"team","onFailure":"fail","publicKey":"team-1:NmuKDot0/2Noo47FVEVMghIT0TN15iCojwOVkmNqXhc=","push":{"host":"cache.example","hostKey":"${host.hostKey}","port":22,"user":"comfyui-push"},"signingKey":"${signingKey}","trusted":[],"url":"http://cache.example"},"protocol":3,"stack":"a","substituters":[]}`,
+  );
 });
 
 test("the host scripts read the protocol that the program writes", () => {

@@ -8,7 +8,7 @@ set -euo pipefail
 
 need jq
 read_request .region
-need_aws
+need_aws "$(asked .region)"
 region=$(asked .region)
 alias=alias/comfyui-state
 

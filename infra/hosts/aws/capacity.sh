@@ -9,7 +9,7 @@ set -euo pipefail
 
 need jq
 read_request .region .stack .role .market .image .candidates
-need_aws
+need_aws "$(asked .region)"
 market=$(asked .market)
 image=$(asked .image)
 filters=("Name=tag:comfyui:stack,Values=$(asked .stack)" "Name=tag:comfyui:role,Values=$(asked .role)")

@@ -1,10 +1,10 @@
-# The AWS CLI as the scripts that pulumi's machine runs use it: sourced, never run.
+# The AWS CLI as scripts use it, on pulumi's machine and on a host that opens its cache: sourced, never run.
 # shellcheck shell=bash
 
-# need_aws: the CLI, with credentials.
+# need_aws REGION: the CLI, for this region.
 need_aws() {
-  command -v aws >/dev/null || fail AWS_CLI_MISSING "this machine has no AWS CLI, which starts the stack's hosts" "install it (https://aws.amazon.com/cli/)" "PATH=$PATH" "aws on PATH"
-  AWS_DEFAULT_REGION=$(asked .region)
+  command -v aws >/dev/null || fail AWS_CLI_MISSING "this machine has no AWS CLI" "install it (https://aws.amazon.com/cli/)" "PATH=$PATH" "aws on PATH"
+  AWS_DEFAULT_REGION=$1
   export AWS_DEFAULT_REGION AWS_PAGER='' AWS_MAX_ATTEMPTS=3
   PROBLEM=$(mktemp)
   trap 'rm -f -- "$PROBLEM"' EXIT

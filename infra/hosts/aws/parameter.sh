@@ -7,7 +7,7 @@ set -euo pipefail
 
 need jq
 read_request .region .name
-need_aws
+need_aws "$(asked .region)"
 name=$(asked .name)
 value=$(call ssm get-parameter --name "$name" --query Parameter.Value) || give_up "tell about the parameter $name"
 jq -c '{id: .}' <<<"$value"

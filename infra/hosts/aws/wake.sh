@@ -8,7 +8,7 @@ set -euo pipefail
 
 need jq
 read_request .region .instance .types
-need_aws
+need_aws "$(asked .region)"
 instance=$(asked .instance)
 
 # look: the instance's state, type and market into STATE_NAME, TYPE and MARKET.
