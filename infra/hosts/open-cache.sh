@@ -20,12 +20,14 @@ chmod 700 "$KEYS"
 exec 9>"$STATE/locks/cache-key.lock"
 flock 9
 
-# A secret goes from where it is kept to its file, never through a command line.
-key=$CACHE_KEY.secret.new
+# A secret goes from where it is kept to its file, never through a command line; a bad one takes no good one's place.
+key=$CACHE_KEY.secret.new what="the signing key" restore="correct binaryCache.signingKey"
 given=$(jq -r '.cache.signingKey // ""' <<<"$REQUEST")
 secret=$(jq -r '.cache.secrets.signingKey // ""' <<<"$REQUEST")
 rm -f -- "$key"
 if [ -n "$secret" ]; then
+  # A refresh alone looks at the version that the stack wrote, and not at the newest.
+  what="the secret $secret" restore="have the stack write its key there again: pulumi up --replace '**comfyui-binary-cache-keys-signing-version'"
   need_aws "$(asked .cache.secrets.region)"
   fetch_secret "$secret" "$key" || secret_refused "$secret" "be read from"
 elif [ -n "$given" ]; then
@@ -34,15 +36,12 @@ elif [ ! -e "$CACHE_KEY.secret" ]; then
   say "making a signing key for the cache"
   (umask 077 && nix key generate-secret --key-name "comfyui-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')-1" >"$key")
 else
-  key=$CACHE_KEY.secret
+  key=$CACHE_KEY.secret what=$CACHE_KEY.secret restore="restore it from its backup, or remove the key and the cache together"
 fi
-public=$(nix key convert-secret-to-public <"$key") ||
-  fail CACHE_KEY_INVALID "${secret:-$CACHE_KEY.secret} is no Nix signing key" \
-    "restore it from its backup, or remove the key and the cache together; a key of the configuration (binaryCache.signingKey) is to be corrected there, and one in Secrets Manager by 'pulumi up --refresh'"
+public=$(nix key convert-secret-to-public <"$key") || fail CACHE_KEY_INVALID "$what is no Nix signing key" "$restore"
 expected=$(jq -r '.cache.publicKey // ""' <<<"$REQUEST")
 [ -z "$expected" ] || [ "$public" = "$expected" ] ||
-  fail CACHE_KEY_INVALID "the signing key is not the one that this stack trusts" \
-    "correct binaryCache.signingKey, or by 'pulumi up --refresh' the secret in Secrets Manager that holds it" "$public" "$expected"
+  fail CACHE_KEY_INVALID "$what is not the one that this stack trusts" "$restore" "$public" "$expected"
 [ "$key" = "$CACHE_KEY.secret" ] || mv "$key" "$CACHE_KEY.secret"
 printf '%s\n' "$public" >"$CACHE_KEY.public"
 

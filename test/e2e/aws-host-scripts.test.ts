@@ -274,7 +274,7 @@ describe("open-cache.sh", () => {
     await put(secrets.pushKey, "no key");
     await failsWith(open(host, secrets), "CACHE_KEY_INVALID", "the secret comfyui/odd/cache-push-key holds no SSH private key");
     await put(secrets.signingKey, "no key");
-    await failsWith(open(host, secrets), "CACHE_KEY_INVALID", "comfyui/odd/cache-signing-key is no Nix signing key", "pulumi up --refresh");
+    await failsWith(open(host, secrets), "CACHE_KEY_INVALID", "comfyui/odd/cache-signing-key is no Nix signing key", "pulumi up --replace '**comfyui-binary-cache-keys-signing-version'");
     await put(secrets.signingKey, other);
     await failsWith(open(host, secrets), "CACHE_KEY_INVALID", `found:    ${publicKeyOf(other)}`, `expected: ${publicKeyOf(signingKey)}`);
     assert.deepEqual([file(host, "nix-serve.secret"), file(host, "push")], had);

@@ -12,7 +12,7 @@ const volume = made("volume", { protect: true }, zone.stdout);
 const instance = made("instance", {}, zone.stdout);
 made("attachment", { dependsOn: [instance] }, volume.stdout);
 const costs = [{ what: "build host, disk for /nix, 200 GiB", perHour: 0, perMonth: 16, kept: true }, { what: "address", perHour: 0, perMonth: 4, kept: false }];
-sayWhatStays("comfyui-kept", { place: { region: "us-east-1", stack: "dev" }, estimate: { costs }, repository: undefined, bucket: undefined, snapshots: false });
+sayWhatStays("comfyui-kept", { place: { region: "us-east-1", stack: "dev" }, estimate: { costs }, repository: undefined, bucket: undefined, signingKey: undefined, snapshots: false });
 `;
 
 let program: SmallProgram;

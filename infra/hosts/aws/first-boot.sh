@@ -37,7 +37,8 @@ done
 umask 077
 printf '%s\n' "$text" >"$key.new"
 ssh-keygen -y -f "$key.new" >"$key.pub.new" </dev/null ||
-  fail AWS_HOST_KEY "the secret holds no SSH private key" "$secret" "run 'pulumi up --refresh': it writes the secret again"
+  fail AWS_HOST_KEY "the secret holds no SSH private key" "$secret" \
+    "have the stack write it again: pulumi up --replace '**-ec2*-key-version'; then terminate the instance and run 'pulumi up --refresh'"
 chmod 644 "$key.pub.new"
 mv -f "$key.pub.new" "$key.pub"
 mv -f "$key.new" "$key"
