@@ -8,10 +8,14 @@
 open_registry() {
   case $(asked .registry.kind) in
     oci-directory)
+      demand .registry.path
       mkdir -p -- "$ROOT/$(asked .registry.path)"
       open_reference "oci:$ROOT/$(asked .registry.path):$1" true
       ;;
-    registry) open_reference "docker://$(asked .registry.repository):$1" "$(asked .registry.tls)" ;;
+    registry)
+      demand .registry.repository .registry.tls
+      open_reference "docker://$(asked .registry.repository):$1" "$(asked .registry.tls)"
+      ;;
     *) fail REQUEST_INVALID "the registry's kind is not known" "run 'pulumi up' with the program of this script's revision" "$(asked .registry.kind)" "oci-directory or registry" ;;
   esac
 }
