@@ -25,7 +25,11 @@ export function reportData(evil = ""): ReportData {
     image: { reference: `docker://registry.example/comfyui:0123456789ab${evil}`, tag: `0123456789ab${evil}`, digest: `sha256:${"ab".repeat(32)}${evil}`, size: 4.7 * GB, status: "published", sentBytes: 1, skippedBytes: 2, seconds: 60 },
     layers,
     images,
-    cache: { facts: [["Place", `s3://bucket/team${evil}`], ["Key", `team-1:${"A".repeat(43)}=${evil}`]] },
+    cache: {
+      problem: `its host is off${evil}`,
+      facts: [["Place", `s3://bucket/team${evil}`], ["Keys", `team-1:${"A".repeat(43)}=${evil}`], ["Hit rate of the last builds", "62 % (33 of 53 came from a cache)"]],
+      parts: LAYERS.map(([part, size], at) => ({ stack: `team${evil}`, part: `${part}${evil}`, paths: 400, size, trouble: at === 3 ? `2 missing${evil}` : "" })),
+    },
   };
 }
 

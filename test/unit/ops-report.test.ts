@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
+import type { ReportLayer } from "../../infra/ops/report/data.ts";
 import { reportPage } from "../../infra/ops/report/page.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { startBrowser } from "../support/browser.ts";
@@ -46,6 +47,18 @@ for (const [name, width, scheme, paper] of [
     assert.deepEqual(await paleTexts(page), []);
   });
 }
+
+test("a stack whose first up did not end: the page says what is lacking", async () => {
+  const data = reportData();
+  const file = join(folder, "report-begun.html");
+  const layers = data.layers.map((layer) => ({ ...layer, answer: undefined, runs: layer.runs.filter(({ outcome }) => outcome === "failed"), rebuilt: undefined, store: undefined }));
+  writeFileSync(file, reportPage({ ...data, image: undefined, images: [], layers: [...layers.slice(0, 2), { ...data.layers[2] as ReportLayer, store: undefined }, ...layers.slice(3).map((layer) => ({ ...layer, runs: [] }))], cache: { problem: undefined, facts: [], parts: [] } }, style));
+  await using opened = await openPage(browser, pathToFileURL(file).href, { width: 360, scheme: "light" });
+  await assertGoodPage(opened);
+  const text = (await opened.page.locator("body").textContent()) ?? "";
+  for (const part of ["not published", "Nothing to show yet.", "layer0-basenot built", "No run is on record.", "No publish is on record.", "no more in the build host's store"]) assert.ok(text.includes(part), part);
+  assert.doesNotMatch(text, /undefined|NaN|Infinity/);
+});
 
 test("every chart has a name and a table; every table a caption, and the headings that its rows have", async () => {
   await using opened = await openPage(browser, pageFile(), { width: 1280, scheme: "light" });

@@ -74,7 +74,8 @@ function barsOf(bars: readonly Bar[]) {
 
 type Option = Parameters<ReturnType<typeof init>["setOption"]>[0];
 
-function drawn({ title }: Chart, height: number, option: (width: number) => Option): Html {
+function drawn({ title, bars }: Chart, height: number, option: (width: number) => Option): Html {
+  if (bars.length === 0) return html`<p class="soft">Nothing to show yet.</p>`;
   const pictures = Object.entries(WIDTHS).map(([name, width]) => {
     const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
     chart.setOption({ animation: false, ...option(width) });

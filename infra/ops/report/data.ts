@@ -7,7 +7,7 @@ import { onClosure } from "../../layer-graph.ts";
 import { type Reasons, reasonsOf } from "../../preview/reasons.ts";
 import { type MeasuredRun, readHistory } from "../builds/runs.ts";
 import type { OpenedStack } from "../stack.ts";
-import { type CacheHealth, cacheHealth } from "./cache.ts";
+import type { CacheHealth } from "./cache.ts";
 import { type Package, packagesOf } from "./packages.ts";
 
 export interface ReportLayer {
@@ -36,7 +36,7 @@ export interface ReportData {
 
 const pathsAnswer = z.object({ layers: z.array(z.object({ name: z.string(), paths: z.number(), bytes: z.number(), largest: z.array(z.object({ path: z.string(), size: z.number() })) })) });
 
-export async function readReport(stack: OpenedStack, root: string): Promise<ReportData> {
+export async function readReport(stack: OpenedStack, root: string, cache: CacheHealth): Promise<ReportData> {
   const { name, plan, state } = stack;
   const { graph, settings } = plan;
   const layersDir = join(root, "layers");
@@ -52,7 +52,7 @@ export async function readReport(stack: OpenedStack, root: string): Promise<Repo
     const own = runs.get(attr) ?? [];
     return { name: attr, answer: answers.get(attr), packages: packagesOf(layersDir, settings.flavor, attr), runs: own, rebuilt: lastRebuild(own), store: stored.layers.find((each) => each.name === attr) };
   });
-  return { stack: name, at: new Date(), settings, image: state.answer("comfyui-publish-image", imageAnswer), layers, images: runs.get("image") ?? [], cache: cacheHealth(stack) };
+  return { stack: name, at: new Date(), settings, image: state.answer("comfyui-publish-image", imageAnswer), layers, images: runs.get("image") ?? [], cache };
 }
 
 export function lastRebuild(runs: readonly MeasuredRun[]): ReportLayer["rebuilt"] {

@@ -4,6 +4,7 @@ import type { Reasons } from "../../preview/reasons.ts";
 import { humanSize } from "../../table.ts";
 import type { MeasuredRun } from "../builds/runs.ts";
 import { growthText, whatHappened } from "../builds/text.ts";
+import type { CacheHealth, CachePart } from "./cache.ts";
 import { type Bar, durationText, lyingBars, standingBars } from "./charts.ts";
 import type { ReportData, ReportLayer } from "./data.ts";
 import { html, type Html } from "./html.ts";
@@ -44,7 +45,7 @@ ${data.layers.toReversed().map(layerPart)}
 <h2>Image versions</h2>
 ${imageVersions(data)}
 <h2>Binary cache</h2>
-<dl class="facts">${data.cache.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+${cachePart(data.cache)}
 </main>
 </body>
 </html>
@@ -87,15 +88,21 @@ function legend(): Html {
 }
 
 function layerPart(layer: ReportLayer): Html {
-  const { name, answer, packages, store, runs } = layer;
+  const { name, answer, packages, runs } = layer;
   return html`<details open>
 <summary><b>${name}</b><span class="soft">${answer === undefined ? "not built" : [answer.blobs.length === 0 ? "no blob" : humanSize(blobsSize(answer)), ...(packages.length === 0 ? [] : [counted(packages.length, "package")]), answer.cached ? "in the cache" : "not in the cache"].join(", ")}</span></summary>
 ${whyText(layer)}
 ${runs.length === 0 ? html`<p class="soft">No run is on record.</p>` : timesOf(name, runs)}
 ${packages.length === 0 ? "" : html`<details><summary>Packages (${packages.length})</summary><ul class="packages">${packages.map((each) => html`<li>${each.name} <span class="soft">${each.version ?? ""}</span></li>`)}</ul></details>`}
-${store === undefined ? html`<p class="soft">Its contents are no more in the build host's store.</p>` : html`<details><summary>${store.paths > store.largest.length ? `Largest of its ${store.paths} store paths` : `Its ${counted(store.paths, "store path")}`}</summary>${tableOf(`Largest store paths of ${name}`, pathColumns, store.largest)}</details>`}
+${answer === undefined ? "" : storePart(layer)}
 </details>
 `;
+}
+
+function storePart({ name, store }: ReportLayer): Html {
+  if (store === undefined) return html`<p class="soft">Its contents are no more in the build host's store.</p>`;
+  const title = store.paths > store.largest.length ? `Largest of its ${store.paths} store paths` : `Its ${counted(store.paths, "store path")}`;
+  return html`<details><summary>${title}</summary>${tableOf(`Largest store paths of ${name}`, pathColumns, store.largest)}</details>`;
 }
 
 const pathColumns: Column<{ readonly path: string; readonly size: number }>[] = [
@@ -158,6 +165,19 @@ ${tableOf("Publishes, the newest first", columns, images.toReversed())}`;
 
 function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
+function cachePart({ problem, facts, parts }: CacheHealth): Html {
+  const columns: Column<CachePart>[] = [
+    { head: "Stack", cell: ({ stack }) => stack },
+    { head: "Part", cell: ({ part }) => part },
+    { head: "State", cell: ({ trouble }) => (trouble === "" ? "ok" : html`<span class="bad">${trouble}</span>`) },
+    { head: "Store paths", number: true, cell: ({ paths }) => String(paths) },
+    { head: "Size", number: true, cell: ({ size }) => humanSize(size) },
+  ];
+  return html`${problem === undefined ? "" : html`<p class="bad">The cache cannot be read: ${problem}</p>`}
+<dl class="facts">${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+${parts.length === 0 ? "" : tableOf("What the stacks need of the cache", columns, parts)}`;
 }
 
 function sizeText(bytes: number | undefined): string {
