@@ -56,9 +56,24 @@ cache_mend() {
   done < <(sed -n "s/^building '\([^']*\)'.*/\1/p" "$1" | xargs -r nix-store --query --outputs)
 }
 
-# Nothing is taken away from a folder.
+# A folder knows no stacks: what it keeps is told apart by what is built.
 cache_pin() {
-  return 0
+  local folder
+  folder=$CACHE_NAME/pins/$(asked '"\(.flavor)-\(.system)-\(.compression)"')/$1
+  mkdir -p -- "$folder"
+  printf '%s\n' "${@:2}" >"$folder/paths.new"
+  mv -- "$folder/paths.new" "$folder/paths"
+}
+
+# What is started under it holds it too, until it ends: a copy that outlives its script.
+cache_hold() {
+  { mkdir -p -- "$CACHE_NAME" && : >>"$CACHE_NAME/lock"; } 2>/dev/null || cache_send_failed "$CACHE_NAME cannot be written"
+  exec 8>"$CACHE_NAME/lock"
+  flock --shared 8
+}
+
+cache_release() {
+  exec 8>&-
 }
 
 cache_signature_fix() {

@@ -21,22 +21,22 @@ enough_disk() {
 
 # pin NAME PATH...: one link per path in the folder NAME. New ones come before old ones go.
 pin() {
-  local name=$1 path entry
+  local name=$1 path entry lacking
   shift
   [[ $name =~ ^$PART(/$PART)*$ && ${#name} -le 300 ]] ||
     fail CACHE_PIN_NAME "a pin cannot be named so" "use parts of letters, digits and . _ + -, joined by slashes" "$name"
   [ "$#" -gt 0 ] || fail CACHE_PIN_PATH "nothing was named to pin to $name" "name at least one store path"
   for path in "$@"; do
-    if [[ ! $path =~ ^/nix/store/[0-9a-z]{32}-[A-Za-z0-9._?=+-]+$ ]] || ! nix-store --check-validity "$path" 2>/dev/null; then
-      fail CACHE_PIN_PATH "the cache does not have this path" "push it first, then pin it" "$path"
-    fi
+    [[ $path =~ ^/nix/store/[0-9a-z]{32}-[A-Za-z0-9._?=+-]+$ ]] || fail CACHE_PIN_PATH "this is no store path" "name those that were pushed" "$path"
   done
+  lacking=$(nix-store --check-validity --print-invalid "$@")
+  [ -z "$lacking" ] || fail CACHE_PIN_PATH "the cache does not have this path" "push it first, then pin it" "$(head -n 1 <<<"$lacking")"
   mkdir -p -- "$ROOTS/$name"
   for path in "$@"; do
     ln -sfn -- "$path" "$ROOTS/$name/${path##*/}"
   done
   for entry in "$ROOTS/$name"/*; do
-    [ ! -L "$entry" ] || [[ " $* " = *" $(readlink -- "$entry") "* ]] || rm -- "$entry"
+    [ ! -L "$entry" ] || [[ " $* " = *" /nix/store/${entry##*/} "* ]] || rm -- "$entry"
   done
 }
 

@@ -14,7 +14,8 @@
 #   cache_send LIST       copies the paths in the file LIST with their closures, signed
 #   cache_send_failed WHY ends the script, or calls cache_outage; WHY: the last ten lines that the copy said
 #   cache_mend LOG        takes away copies that the build in this log found damaged
-#   cache_pin NAME PATH.. keeps these of its paths through a garbage collection there, under this name of the stack's
+#   cache_pin NAME PATH.. keeps these of its paths through a collection there, under this name of the stack's
+#   cache_hold            lets no collection there begin before cache_release; cache_release
 #   cache_signature_fix   what to do about a path without a good signature
 #   cache_remove          takes it away with its key; what was removed is added to the list `removed`
 
@@ -122,25 +123,48 @@ cache_verify() {
       "$(cache_signature_fix)"
 }
 
-# cache_keep NAME PATH...: see cache_pin; a cache that is gone between a push and this is an outage like any other.
+# How often a push is begun anew where a collection took away, before they were pinned, paths that were there already.
+readonly PUSH_ATTEMPTS=3
+
+# cache_keep NAME PATH...: see cache_pin; false where the cache has lost one of them. A cache that is gone between a push and
+# this is an outage like any other.
 cache_keep() {
   local problem
   [ "$CACHED" = true ] || return 0
-  problem=$(cache_pin "$@" 2>&1) || cache_send_failed "$problem"
+  problem=$(cache_pin "$@" 2>&1) && return
+  [[ $problem != *"error[CACHE_PIN_PATH]"* ]] || return 1
+  cache_send_failed "$problem"
+}
+
+# cache_keep_all NAME LIST PATH...: these, and under names of their own all in the file LIST, in portions that a command line holds.
+cache_keep_all() {
+  local name=$1 list=$2 portion number=0
+  shift 2
+  cache_keep "$name" "$@" || return 1
+  while mapfile -t -n 500 portion && [ "${#portion[@]}" -gt 0 ]; do
+    cache_keep "$name/with/$number" "${portion[@]}" || return 1
+    number=$((number + 1))
+  done <"$list"
 }
 
 # cache_deliver LOG NAME DRV...: the outputs of these into the cache, signed, verified and pinned as NAME; then into its mirror.
 # What the cache's failure leaves undone is noted, for cache_settle.
 cache_deliver() {
-  local log=$1 name=$2 outs list=$WORK/push note=$STATE/owed/${2//\//_}
+  local log=$1 name=$2 outs list=$WORK/push attempt=1 note=$STATE/owed/${2//\//_}
   shift 2
   mapfile -t outs < <(nix-store --query --outputs "$@")
   if [ "$CACHED" = true ]; then
-    to_push "$@" >"$list"
-    cache_push "$log" "$list"
+    to_push "$@" | LC_ALL=C sort -u >"$list"
+    cache_hold
   fi
-  cache_verify "${outs[@]}"
-  cache_keep "$name" "${outs[@]}"
+  while [ "$CACHED" = true ]; do
+    cache_push "$log" "$list"
+    cache_verify "${outs[@]}"
+    ! cache_keep_all "$name" "$list" "${outs[@]}" || break
+    [ "$attempt" -lt "$PUSH_ATTEMPTS" ] || cache_send_failed "a collection takes away what is pushed, before it is pinned"
+    attempt=$((attempt + 1))
+  done
+  cache_release
   if [ "$CACHED" = true ]; then
     rm -f -- "$note"
     mirror_deliver "$log" "$name" "$list"

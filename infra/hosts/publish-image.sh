@@ -84,6 +84,9 @@ else
 fi
 move_live_tag "$digest"
 keep_sizes "$tag" "${images[@]}"
+# What a collection never takes: the image that was published last.
+mapfile -t outs < <(nix-store --query --outputs "${drvs[@]}")
+cache_keep live "${outs[@]}" || say "the cache's collection takes away what is published: run 'pulumi up' again"
 
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
   --argjson images "$by_system" \

@@ -7,7 +7,12 @@ import { awsImage } from "./commands/aws-image.ts";
 import { builds } from "./commands/builds.ts";
 import { buildsFollow } from "./commands/builds-follow.ts";
 import { buildsStop } from "./commands/builds-stop.ts";
+import { cacheGc } from "./commands/cache-gc.ts";
 import { cacheKey } from "./commands/cache-key.ts";
+import { cachePin, cacheUnpin } from "./commands/cache-pin.ts";
+import { cacheStatus } from "./commands/cache-status.ts";
+import { cacheVerify } from "./commands/cache-verify.ts";
+import { cacheWarm } from "./commands/cache-warm.ts";
 import { completion } from "./commands/completion.ts";
 import { diffImages } from "./commands/diff.ts";
 import { drift } from "./commands/drift.ts";
@@ -39,6 +44,12 @@ const commands: readonly OpsCommand[] = [
   report,
   hostKey,
   hostBootstrap,
+  cacheStatus,
+  cacheVerify,
+  cacheGc,
+  cachePin,
+  cacheUnpin,
+  cacheWarm,
   cacheKey,
   promoteImage,
   rollbackImage,

@@ -8,7 +8,7 @@ import { parseAnswer } from "../answers.ts";
 import { canonicalJson, type Json } from "../canonical-json.ts";
 import { FaultError } from "../faults.ts";
 import { protocol } from "../request.ts";
-import { connect } from "../ssh/client.ts";
+import { connect, type Connection } from "../ssh/client.ts";
 import { addressOf, type SshTarget } from "../ssh/target.ts";
 
 /** A script said what is wrong, in the form of a fault. */
@@ -35,6 +35,14 @@ export async function runScript<T>(answer: z.ZodType<T>, place: Place, { script,
   return parseAnswer(answer, stdout);
 }
 
+/** Runs a text in the shell of a machine's root, whose login it is or who becomes root by sudo without a password. As runScript. */
+export async function runAsRoot<T>(answer: z.ZodType<T>, target: SshTarget, { text, tell }: { readonly text: string; readonly tell: (line: string) => void }): Promise<T> {
+  const messages = new Messages(tell);
+  const { code, stdout } = await onHost(target, (connection) => connection.run(target.user === "root" ? "exec bash -s" : "exec sudo -n bash -s", { input: text, said: (said) => messages.add(said) }));
+  if (code !== 0) throw new ScriptFailed(messages.fault() || `a script on ${addressOf(target)} ended with ${code ?? "a signal"}`);
+  return parseAnswer(answer, stdout);
+}
+
 type Ended = { readonly code: number | undefined; readonly stdout: string };
 
 async function runHere(file: string, input: string, messages: Messages): Promise<Ended> {
@@ -47,16 +55,20 @@ async function runHere(file: string, input: string, messages: Messages): Promise
 }
 
 async function runThere({ there, folder }: Extract<Place, { there: SshTarget }>, script: string, input: string, messages: Messages): Promise<Ended> {
-  const connection = await connect(there).catch((error: Error) => {
+  const file = `${folder}/infra/hosts/${script}.sh`;
+  const lost = `[ -e ${file} ] || exit 66; exec bash ${file}`;
+  const ended = await onHost(there, (connection) => connection.run(lost, { input, said: (said) => messages.add(said) }));
+  if (ended.code === 66) throw new FaultError([{ code: "HOST_SOURCES_MISSING", where: addressOf(there), problem: "the host lacks a script of this program", found: `no ${file}`, expected: "what the last `pulumi up` put there" }]);
+  return ended;
+}
+
+async function onHost<R>(target: SshTarget, use: (connection: Connection) => Promise<R>): Promise<R> {
+  const connection = await connect(target).catch((error: Error) => {
     if (error instanceof FaultError) throw error;
-    throw new FaultError([{ code: "HOST_UNREACHABLE", where: addressOf(there), problem: "the host does not answer", found: error.message, expected: "an SSH server" }]);
+    throw new FaultError([{ code: "HOST_UNREACHABLE", where: addressOf(target), problem: "the host does not answer", found: error.message, expected: "an SSH server" }]);
   });
   try {
-    const file = `${folder}/infra/hosts/${script}.sh`;
-    const lost = `[ -e ${file} ] || exit 66; exec bash ${file}`;
-    const ended = await connection.run(lost, { input, said: (said) => messages.add(said) });
-    if (ended.code === 66) throw new FaultError([{ code: "HOST_SOURCES_MISSING", where: addressOf(there), problem: "the host lacks a script of this program", found: `no ${file}`, expected: "what the last `pulumi up` put there" }]);
-    return ended;
+    return await use(connection);
   } finally {
     connection.end();
   }

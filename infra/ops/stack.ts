@@ -15,8 +15,8 @@ export interface StackOption {
   readonly stack?: string;
 }
 
-export function stackOption(command: Command): void {
-  command.option("--stack <stack>", "default: PULUMI_STACK, else the selected one");
+export function stackOption(command: Command): Command {
+  return command.option("--stack <stack>", "default: PULUMI_STACK, else the selected one");
 }
 
 export async function stackName({ stack }: StackOption, { root, env }: Context): Promise<string> {

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# What root of a cache host does for the operators: a text of REQUEST (JSON), messages.sh, path-infos.sh and this, for root's shell.
+# Requests: {do: "inventory"}, {do: "drop", digest, pins, paths}, {do: "unpin", pin}, {do: "sign", infos}. Answers are one JSON object.
+set -euo pipefail
+
+readonly ROOTS=/nix/var/nix/gcroots/comfyui
+export NIX_CONFIG=$'extra-experimental-features = nix-command\nsubstituters ='
+
+# wanted FILTER
+wanted() {
+  jq -r "$1" <<<"$REQUEST"
+}
+
+# all_pins: as held_pins of infra/hosts/ops/held.sh.
+all_pins() {
+  find "$ROOTS" -type l -printf '%P %T@ %l\n' | awk '{ name = $1; sub(/\/[^\/]*$/, "", name); print name, $2, $3 }' | LC_ALL=C sort |
+    awk '$1 != name { name = $1; print "Pin: " $1, $2 } { print $3 }'
+}
+
+inventory() {
+  nix path-info --json --all 2>/dev/null | as_path_infos >infos
+  all_pins >pins
+  # Roots that are none of the stacks': the server's program, what an administrator installed.
+  nix-store --gc --print-roots 2>/dev/null | awk -v ours="$ROOTS/" 'index($1, ours) != 1 { print $NF }' | sort -u >others
+  jq -cn --rawfile infos infos --rawfile pins pins --arg digest "$(sha256sum <pins | cut -c 1-64)" --rawfile others others \
+    --argjson free "$(df --output=avail -B1 /nix/store | tail -n 1)" \
+    '{$infos, $pins, $digest, others: [$others | split("\n")[] | select(startswith("/nix/store/")) | ltrimstr("/nix/store/")], freeBytes: $free}'
+}
+
+# drop: the pins first, since Nix takes away nothing that one keeps. What is pushed at this moment Nix keeps by itself.
+drop() {
+  local pin path portion
+  if [ "$(all_pins | sha256sum | cut -c 1-64)" != "$(wanted .digest)" ]; then
+    printf '{"done":false}\n'
+    return
+  fi
+  while IFS= read -r pin; do
+    find "$ROOTS/$pin" -maxdepth 1 -type l -delete
+  done < <(wanted '.pins[]')
+  find "$ROOTS" -mindepth 1 -type d -empty -delete
+  mapfile -t paths < <(wanted '.paths[] | "/nix/store/\(.)"')
+  for ((at = 0; at < ${#paths[@]}; at += 100)); do
+    say "taking paths away: $at of ${#paths[@]}"
+    portion=("${paths[@]:at:100}")
+    nix-store --delete "${portion[@]}" >/dev/null 2>&1 || for path in "${portion[@]}"; do
+      nix-store --delete "$path" >/dev/null 2>said || ! nix-store --check-validity "$path" 2>/dev/null || say "$path stays: $(grep -o 'still alive' said || tail -n 1 said)"
+    done
+  done
+  printf '{"done":true}\n'
+}
+
+unpin() {
+  rm -rf -- "${ROOTS:?}/$(wanted .pin)"
+  printf '{"done":true}\n'
+}
+
+# sign: adds the signatures of these texts to the paths that have the same contents here.
+sign() {
+  mkdir sigs
+  printf 'StoreDir: /nix/store\n' >sigs/nix-cache-info
+  wanted .infos | awk '/^StorePath: / { file = "sigs/" substr($2, 12, 32) ".narinfo"; print $2 >"paths" } { print >file }'
+  xargs -r nix store copy-sigs --substituter "file://$PWD/sigs" <paths 2>said ||
+    fail CACHE_SIGN "the cache's host could not add signatures: $(tail -n 1 said)" "look at the disk of /nix there; then run it again"
+  printf '{"done":true}\n'
+}
+
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+cd -- "$work"
+"$(wanted .do)"

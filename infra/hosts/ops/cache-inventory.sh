@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# cache-inventory.sh: what the cache holds, and what of it this host's own roots name.
+# stdin: {cache, paths: names of store paths that are asked for where the cache cannot list what it has};
+# stdout: one JSON object, infra/ops/cache/inventory.ts
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/held.sh"
+
+need jq nix nix-store sha256sum
+read_request .cache.kind .paths
+use_cache
+use_held
+cache_find
+[ -s "$CACHE_KEY.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
+mkdir -p "$STATE/work"
+WORK=$(mktemp -d -- "$STATE/work/inventory.XXXXXX")
+trap 'rm -rf -- "$WORK"' EXIT
+
+problem=$(cache_probe 2>&1 && [ "$CACHED" = true ]) || [ -n "$problem" ] || problem="the cache does not answer"
+for part in infos files pins free; do : >"$WORK/$part"; done
+if [ -z "$problem" ]; then
+  held_infos >"$WORK/infos"
+  held_files >"$WORK/files"
+  held_pins >"$WORK/pins"
+  held_free >"$WORK/free"
+fi
+local_pins >"$WORK/local"
+jq -cn --arg problem "$problem" --arg location "$CACHE_STORE" --arg keys "$(cache_keys)" \
+  --rawfile infos "$WORK/infos" --rawfile files "$WORK/files" --rawfile pins "$WORK/pins" --rawfile local "$WORK/local" --rawfile free "$WORK/free" \
+  --arg digest "$(sha256sum <"$WORK/pins" | cut -c 1-64)" '
+  {problem: (if $problem == "" then null else $problem end), $location, publicKeys: ($keys | split(" ") | map(select(. != ""))),
+   $infos, $files, $pins, $local, $digest, freeBytes: ($free | if . == "" then null else tonumber end)}'
