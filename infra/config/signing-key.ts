@@ -1,5 +1,5 @@
 /** Nix's keys for signing what a binary cache holds: `NAME:BASE64`, Ed25519. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 
 /** DER of a PKCS #8 Ed25519 private key, up to its 32 bytes (RFC 8410, 7). */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
@@ -25,7 +25,15 @@ export function newSigningKey(name: string): string {
   return `${name}:${Buffer.concat([seed, publicOf(seed)]).toString("base64")}`;
 }
 
+/** By which a program signs as Nix does. */
+export function privateKeyOf(signingKey: string): KeyObject {
+  return keyOf(Buffer.from(signingKey.split(":")[1] ?? "", "base64").subarray(0, 32));
+}
+
+function keyOf(seed: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
+}
+
 function publicOf(seed: Uint8Array): Buffer {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  return createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32);
+  return createPublicKey(keyOf(seed)).export({ format: "der", type: "spki" }).subarray(-32);
 }

@@ -10,6 +10,7 @@ import { buildsStop } from "./commands/builds-stop.ts";
 import { cacheGc } from "./commands/cache-gc.ts";
 import { cacheKey } from "./commands/cache-key.ts";
 import { cachePin, cacheUnpin } from "./commands/cache-pin.ts";
+import { cacheRotateKey } from "./commands/cache-rotate-key.ts";
 import { cacheStatus } from "./commands/cache-status.ts";
 import { cacheVerify } from "./commands/cache-verify.ts";
 import { cacheWarm } from "./commands/cache-warm.ts";
@@ -51,6 +52,7 @@ const commands: readonly OpsCommand[] = [
   cacheUnpin,
   cacheWarm,
   cacheKey,
+  cacheRotateKey,
   promoteImage,
   rollbackImage,
   diffImages,

@@ -52,6 +52,11 @@ export async function readStackConfig(root: string, stack: string): Promise<Stac
   return parseConfig(configInput(values), { isSecret });
 }
 
+/** One value of the stack's file, in clear; undefined where there is none. `key`: with its namespace. */
+export async function readConfigValue(root: string, stack: string, key: string): Promise<string | undefined> {
+  return (await readConfig(root, stack)).values[key];
+}
+
 const configOutput = z.record(z.string(), z.object({ value: z.string().optional(), secret: z.boolean() }));
 
 async function readConfig(root: string, stack: string) {

@@ -106,6 +106,30 @@ test("what is missing, unsigned or damaged is named, with the command that mends
   await asJson<Verified>(0, "cache", "verify", "--deep");
 });
 
+interface Keys {
+  readonly current: string;
+  readonly next: string | null;
+  readonly trusted: string[];
+  readonly unsigned: number;
+  readonly step: string | null;
+}
+
+let oldKey = "";
+
+test("CACHE_KEY_STEP: another key comes in steps; what the old one signed is taken while the new one signs", async () => {
+  oldKey = (await outputs(sandbox)).cache.publicKey;
+  assert.equal((await asJson<Keys>(0, "cache", "rotate-key")).step, null);
+  const { stderr, code } = await ops("cache", "rotate-key", "switch");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error\[CACHE_KEY_STEP\]: .*\n +found: +switch\n +expected: start$/m);
+  const started = await asJson<Keys>(2, "cache", "rotate-key", "start");
+  assert.deepEqual([started.current, started.trusted, started.step], [oldKey, [started.next], "switch"]);
+  const switched = await asJson<Keys>(2, "cache", "rotate-key", "switch");
+  assert.deepEqual([switched.current, switched.next, switched.trusted, switched.step], [started.next, null, [oldKey], "sign"]);
+  assert.ok(switched.unsigned > 50);
+  assert.equal(statSync(sandbox.host(".local/keys/cache.secret")).mode & 0o777, 0o600);
+});
+
 /** In place of rm: ends the script that called it when two of the paths that it is to take away are gone. */
 const CUT = `#!/bin/sh
 case "$*" in
@@ -143,6 +167,15 @@ test("a collection keeps what it is told to, goes on where it was killed, and le
   rmSync(sandbox.host(".local/backend/.pulumi"), { recursive: true });
   await up(sandbox);
   for (const [attr, { built, substituted }] of Object.entries((await outputs(sandbox)).layers)) assert.deepEqual([built, substituted], [0, 0], attr);
+});
+
+test("all that the old key signed gets the new one's signature, and the old one is forgotten", async () => {
+  const signed = await asJson<Keys>(2, "cache", "rotate-key", "sign");
+  assert.deepEqual([signed.unsigned, signed.trusted, signed.step], [0, [oldKey], "finish"]);
+  const { current, trusted, step } = await asJson<Keys>(0, "cache", "rotate-key", "finish");
+  assert.deepEqual([trusted, step, current === oldKey], [[], null, false]);
+  const status = await asJson<Status>(0, "cache", "status");
+  assert.deepEqual([status.publicKeys, status.unsigned], [[current], 0]);
 });
 
 test("CACHE_IMAGE_UNKNOWN, CACHE_BUSY and CACHE_LACKS: no such image; pins that never stand still; a cache that cannot warm", async () => {

@@ -8,6 +8,7 @@ import { newSigningKey, publicKeyOf } from "../../infra/config/signing-key.ts";
 import { hostText, onCacheHost } from "../../infra/ops/cache/cache-host.ts";
 import { closureOf } from "../../infra/ops/cache/closure.ts";
 import { type GcInput, planGc } from "../../infra/ops/cache/gc-plan.ts";
+import { needPins } from "../../infra/ops/cache/open-cache.ts";
 import { type PathInfo, parsePathInfos, signedText, signer } from "../../infra/ops/cache/path-info.ts";
 import { generationsOf, parsePins, type Pin } from "../../infra/ops/cache/pins.ts";
 import { StackState } from "../../infra/ops/state.ts";
@@ -182,6 +183,11 @@ test("a path's text is read; the two forms of its hash are one; a signature is o
 test("CACHE_NO_ADMIN: without root's login on the cache's host the message says what to do by hand", async () => {
   const state = new StackState("dev", { deployment: { resources: [] } });
   await assert.rejects(onCacheHost(state, { do: "inventory" }, z.unknown(), opsContext({})), /error\[CACHE_NO_ADMIN\]: stack dev: .*\n.*\n.*\n {2}fix: .*rm -r \/nix\/var\/nix\/gcroots\/comfyui\/dev\/images\/TAG .*nix-collect-garbage$/m);
+});
+
+test("CACHE_NO_PINS: a bucket", () => {
+  assert.throws(() => needPins({ kind: "s3", stack: { name: "dev" } }), /error\[CACHE_NO_PINS\]: stack dev: /);
+  for (const kind of ["directory", "nix-serve"]) needPins({ kind, stack: { name: "dev" } });
 });
 
 test("CACHE_SIGN: signatures of a path that is not there", async () => {

@@ -58,7 +58,7 @@ unpin() {
 sign() {
   mkdir sigs
   printf 'StoreDir: /nix/store\n' >sigs/nix-cache-info
-  wanted .infos | awk '/^StorePath: / { file = "sigs/" substr($2, 12, 32) ".narinfo"; print $2 >"paths" } { print >file }'
+  wanted .infos | awk '/^StorePath: / { file = "sigs/" substr($2, 12, 32) ".narinfo"; print $2 >"paths" } NF { print >file }'
   xargs -r nix store copy-sigs --substituter "file://$PWD/sigs" <paths 2>said ||
     fail CACHE_SIGN "the cache's host could not add signatures: $(tail -n 1 said)" "look at the disk of /nix there; then run it again"
   printf '{"done":true}\n'

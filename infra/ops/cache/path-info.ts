@@ -44,6 +44,12 @@ export function parsePathInfos(text: string): PathInfo[] {
   });
 }
 
+/** The text of it, as its signatures are. */
+export function pathInfoText({ path, url, fileSize, narHash, narSize, references, signatures }: PathInfo): string {
+  const fields = [["StorePath", STORE + path], ["URL", url || "nar/none"], ["Compression", "none"], ["FileSize", fileSize], ["NarHash", narHash], ["NarSize", narSize], ["References", references.join(" ")], ...signatures.map((each) => ["Sig", each])];
+  return fields.map(([key, value]) => `${key}: ${value}\n`).join("");
+}
+
 export function storeName(path: string): string {
   return path.startsWith(STORE) ? path.slice(STORE.length) : path;
 }

@@ -5,7 +5,7 @@ import { humanSize, table } from "../../table.ts";
 import { onCacheHost } from "../cache/cache-host.ts";
 import { type GcPlan, planGc } from "../cache/gc-plan.ts";
 import type { Inventory } from "../cache/inventory.ts";
-import { liveTags, type OpenedCache, openCache } from "../cache/open-cache.ts";
+import { liveTags, needPins, type OpenedCache, openCache } from "../cache/open-cache.ts";
 import type { Context, OpsCommand } from "../command.ts";
 import { stackOption, type StackOption } from "../stack.ts";
 import { readable } from "./cache-verify.ts";
@@ -33,6 +33,7 @@ Other stacks' images all stay. It may be stopped at any time, and run while a st
       .option("--dry-run", "only say what would go"),
   async run(_args, { keep, dryRun = false, ...options }, context) {
     const cache = await openCache(options, context);
+    needPins(cache);
     const plan = await collected(cache, { keep, dryRun }, context);
     return { json: { ...plan, dryRun }, text: dryRun ? shown(plan) : "done", found: dryRun && plan.paths.length + plan.files.length + plan.pins.length > 0 };
   },
