@@ -21,16 +21,16 @@ enough_disk() {
 
 # pin NAME PATH...: one link per path in the folder NAME. New ones come before old ones go.
 pin() {
-  local name=$1 path entry lacking
+  local name=$1 path entry lacking=''
   shift
   [[ $name =~ ^$PART(/$PART)*$ && ${#name} -le 300 ]] ||
     fail CACHE_PIN_NAME "a pin cannot be named so" "use parts of letters, digits and . _ + -, joined by slashes" "$name"
   [ "$#" -gt 0 ] || fail CACHE_PIN_PATH "nothing was named to pin to $name" "name at least one store path"
   for path in "$@"; do
-    [[ $path =~ ^/nix/store/[0-9a-z]{32}-[A-Za-z0-9._?=+-]+$ ]] || fail CACHE_PIN_PATH "this is no store path" "name those that were pushed" "$path"
+    [[ $path =~ ^/nix/store/[0-9a-z]{32}-[A-Za-z0-9._?=+-]+$ ]] || lacking=$path
   done
-  lacking=$(nix-store --check-validity --print-invalid "$@")
-  [ -z "$lacking" ] || fail CACHE_PIN_PATH "the cache does not have this path" "push it first, then pin it" "$(head -n 1 <<<"$lacking")"
+  lacking=${lacking:-$(nix-store --check-validity --print-invalid "$@")}
+  [ -z "$lacking" ] || fail CACHE_PIN_PATH "the cache does not have this path" "push it first, then pin it" "${lacking%%$'\n'*}"
   mkdir -p -- "$ROOTS/$name"
   for path in "$@"; do
     ln -sfn -- "$path" "$ROOTS/$name/${path##*/}"
@@ -40,9 +40,9 @@ pin() {
   done
 }
 
+# What is asked for is words, and nothing else: no quote, variable or pattern means anything here.
 main() {
   local words=()
-  # Words, and nothing else: no quote, variable or pattern means anything here.
   read -ra words <<<"${SSH_ORIGINAL_COMMAND:-}"
   case "${SSH_ORIGINAL_COMMAND:-}" in
     "nix-store --serve --write")
