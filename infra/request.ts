@@ -81,16 +81,10 @@ function commonRequest(plan: Plan, layers: readonly Layer[], listed: Words): { r
   };
 }
 
-<<<<<<< HEAD
 /** The image's tag: its fingerprint, or that of the index over the systems' images. */
-export function imageTag(plan: Plan): string {
+export function imageTag(plan: Plan<Pick<Config, "systems">>): string {
   const images = plansBySystem(plan).map(({ settings, graph, fingerprints }) => [settings.system, fingerprintImage(graph, fingerprints)] as const);
   return short(fingerprintIndex(Object.fromEntries(images)));
-=======
-/** The image's tag: its fingerprint. */
-export function imageTag({ graph, fingerprints }: Pick<Plan, "graph" | "fingerprints">): string {
-  return short(fingerprintImage(graph, fingerprints));
->>>>>>> d0c40db (The operators' cache commands: status, verify, gc, pin and warm; what a cache keeps is recorded by generation)
 }
 
 /** The request of ready.sh and, when the stack is destroyed, of release.sh. */

@@ -184,7 +184,7 @@ test("CACHE_IMAGE_UNKNOWN, CACHE_BUSY and CACHE_LACKS: no such image; pins that 
     assert.equal(code, 1, stderr);
     assert.match(stderr, words);
   };
-  await refused(/^error\[CACHE_IMAGE_UNKNOWN\]: the cache has no image 000000000000 of sample-x86_64-linux-zstd$/m, "cache", "pin", "000000000000");
+  await refused(/^error\[CACHE_IMAGE_UNKNOWN\]: the cache has no image 000000000000 of sample-zstd$/m, "cache", "pin", "000000000000");
   await sandbox.bash('mkdir -p "$TMPDIR/bin" && rm -f "$TMPDIR/bin/rm" && cat >"$TMPDIR/bin/sha256sum" && chmod +x "$TMPDIR/bin/sha256sum"', { input: "#!/bin/sh\ndate +%N%N%N%N%N%N%N%N\n" });
   await refused(/^error\[CACHE_BUSY\]: stack local: pins of its cache change all the time, so nothing was taken away$/m, "cache", "gc", "--keep", "1");
   await sandbox.wipeStore(EMPTY_STORE);

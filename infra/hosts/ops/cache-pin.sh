@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # cache-pin.sh: keeps an image of the cache whatever a collection takes, or no longer.
-# stdin: {cache, owner: whose pin it is, flavor, system, compression, tag, keep: true or false}; stdout: {"paths": how many are pinned}
+# stdin: {cache, owner: whose pin it is, flavor, compression, tag, keep: true or false}; stdout: {"paths": how many are pinned}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"

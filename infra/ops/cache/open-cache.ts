@@ -76,13 +76,13 @@ export function needPins({ kind, stack }: { readonly kind: string; readonly stac
 
 /** A folder's pins do not say whose they are, but what is built. */
 function cachedStack(state: StackState): (CachedStack & { readonly settings: z.output<typeof layerRequest> }) | undefined {
-  const settings = [...state.resources.keys()].filter((name) => /^comfyui-layer\d/.test(name)).map((name) => state.request(name, layerRequest))[0];
+  const settings = [...state.resources.keys()].filter((name) => /^comfyui-(.*-)?layer\d/.test(name)).map((name) => state.request(name, layerRequest))[0];
   const kind = state.request("comfyui-host", hostRequest)?.cache["kind"];
   if (settings === undefined || kind === undefined) return undefined;
-  const layers = [...state.resources.keys()].filter((name) => /^comfyui-layer\d/.test(name)).flatMap((name) => state.answer(name, layerAnswer) ?? []);
+  const layers = [...state.resources.keys()].filter((name) => /^comfyui-(.*-)?layer\d/.test(name)).flatMap((name) => state.answer(name, layerAnswer) ?? []);
   return {
     name: state.stack,
-    owner: kind === "directory" ? `${settings.flavor}-${settings.system}-${settings.compression}` : state.stack,
+    owner: kind === "directory" ? `${settings.flavor}-${settings.compression}` : state.stack,
     layers: layers.sort((a, b) => (a.layer < b.layer ? -1 : 1)),
     image: state.answer("comfyui-publish-image", imageAnswer),
     settings,

@@ -1,6 +1,7 @@
 /** What the next `up` of a stack will want from its cache. */
 import { short } from "../../fingerprint.ts";
-import { imageTag, type Plan } from "../../request.ts";
+import type { Config } from "../../config.ts";
+import { imageTag, type Plan, plansBySystem } from "../../request.ts";
 import type { Inventory } from "./inventory.ts";
 import type { CachedStack } from "./open-cache.ts";
 import type { Pin } from "./pins.ts";
@@ -14,9 +15,9 @@ export interface Wanted {
 }
 
 /** `plan`: of the checkout as it is now. The image has a row of its own, where it was published already. */
-export function wantedOf(plan: Pick<Plan, "fingerprints" | "graph">, { pins }: Pick<Inventory, "pins">, { owner, layers }: CachedStack): Wanted[] {
+export function wantedOf(plan: Plan<Pick<Config, "systems">>, { pins }: Pick<Inventory, "pins">, { owner, layers }: CachedStack): Wanted[] {
   const own = pins.filter((pin) => pin.owner === owner);
-  const rows = [...plan.fingerprints].map(([layer, fingerprint]): Wanted => {
+  const rows = plansBySystem(plan).flatMap(({ fingerprints }) => [...fingerprints]).map(([layer, fingerprint]): Wanted => {
     const key = short(fingerprint);
     const pinned = own.find(({ name }) => name === `layers/${layer}/${key}`);
     // A cache whose pins are not known here has at least the contents.

@@ -68,7 +68,7 @@ async function mended({ stack, request }: OpenedCache, { infos }: Inventory, bad
 function commandFor(left: readonly BadPath[], { deep, mended }: { readonly deep: boolean; readonly mended: boolean }): string | undefined {
   if (left.length === 0) return undefined;
   if (!mended) return `npm run --silent ops -- cache verify${deep ? " --deep" : ""} --mend`;
-  const resources = [...new Set(left.map(({ part }) => (part === "image" ? "comfyui-publish-image" : `comfyui-${part}`)))];
+  const resources = [...new Set(left.map(({ part }) => (part === "image" ? "comfyui-publish-image" : `comfyui-*${part}`)))];
   return `pulumi up ${resources.map((name) => `--replace '**::${name}'`).join(" ")}`;
 }
 
