@@ -130,6 +130,9 @@ test("the report of all this: what each layer holds, what was rebuilt and why, w
     assert.match(await part("layer3-pytorch"), /the first build on record\..*numpy \d.*layer3-pytorch-site\d+\.\d MB/s);
     assert.match(await part("layer0-base"), /coreutils/);
     assert.equal(await opened.page.getByText("(now)").count(), 1);
+    const parts = opened.page.getByRole("table", { name: "What the stacks need of the cache" }).locator("tbody tr");
+    assert.equal(await parts.count(), 8);
+    assert.equal(await parts.filter({ hasText: /ok/ }).count(), 8);
   } finally {
     await browser.close();
   }

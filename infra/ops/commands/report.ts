@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { OpsCommand } from "../command.ts";
 import { cacheHealth } from "../report/cache.ts";
+import { cacheStatus } from "./cache-status.ts";
 import { openStack, stackOption, type StackOption } from "../stack.ts";
 
 interface Options extends StackOption {
@@ -18,8 +19,9 @@ export const report: OpsCommand<[], Options> = {
     const stack = await openStack(options, context);
     // Drawing charts takes longer to load than all other commands together.
     const [{ readReport }, { reportPage }] = await Promise.all([import("../report/data.ts"), import("../report/page.ts")]);
+    const { json: cache } = await cacheStatus.run([], { stack: stack.name }, context);
     const style = await readFile(new URL("../report/report.css", import.meta.url), "utf8");
-    const page = reportPage(await readReport(stack, context.root, cacheHealth(stack)), style);
+    const page = reportPage(await readReport(stack, context.root, cacheHealth(cache)), style);
     const folder = resolve(options.out);
     await mkdir(folder, { recursive: true });
     const file = join(folder, "index.html");
