@@ -46,9 +46,9 @@ export function driftRequest(state: StackState): { readonly [key: string]: Json 
   const request = state.request("comfyui-host", ready);
   if (request === undefined) throw new FaultError([notUp(state.stack)]);
   const image = state.answer(publish, imageAnswer);
-  const layers = [...state.resources.keys()].filter((name) => state.layerOf(name) !== undefined).flatMap((name) => {
-    const answer = state.answer(name, layerAnswer);
-    return answer === undefined ? [] : [{ name, layer: answer.layer, storePath: answer.storePath }];
+  const layers = [...state.resources.keys()].flatMap((name) => {
+    const [of, answer] = [state.layerOf(name), state.layerOf(name) && state.answer(name, layerAnswer)];
+    return of === undefined || answer === undefined ? [] : [{ name, ...of, storePath: answer.storePath }];
   });
   return { ...(request as { readonly [key: string]: Json }), layers, ...(image && { image: { name: publish, tag: image.tag, digest: image.digest } }) };
 }

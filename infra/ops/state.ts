@@ -15,6 +15,7 @@ const outputsOf = "pulumi:pulumi:Stack";
 
 export type StateResource = z.output<typeof resource>;
 
+const layerOf = z.object({ layer: z.string(), system: z.string() });
 const hop = z.object({ host: z.string(), port: z.number(), user: z.string(), hostKey: z.string(), privateKey: z.string().optional() });
 const connection = hop.extend({ proxy: hop.optional() });
 
@@ -44,11 +45,11 @@ export class StackState {
     return typeof stdin === "string" ? parseAnswer(schema, stdin) : undefined;
   }
 
-  /** The layer that the command builds; undefined where it is no layer's command. */
-  layerOf(name: string): string | undefined {
+  /** The layer that the command builds, and for which system; undefined where it is no layer's command. */
+  layerOf(name: string): { readonly layer: string; readonly system: string } | undefined {
     const stdin = this.resources.get(name)?.inputs["stdin"];
-    const request = typeof stdin === "string" && stdin.startsWith("{") ? (JSON.parse(stdin) as { readonly layer?: unknown }) : {};
-    return typeof request.layer === "string" ? request.layer : undefined;
+    const request = typeof stdin === "string" && stdin.startsWith("{") ? layerOf.safeParse(JSON.parse(stdin)) : undefined;
+    return request?.data;
   }
 
   /** How the command's machine is reached; undefined where it is this machine, or there is no such command. */

@@ -86,6 +86,7 @@ test("a second system: its layers come beside those that are there, under names 
   assert.ok((layers["aarch64-linux"]["layer1-small"]?.built ?? 0) > 0);
   const received = await registry.received(mark);
   assert.deepEqual([image.status, image.sentBytes], ["published", received.total]);
+  assert.deepEqual(JSON.parse((await sandbox.run("node", ["infra/ops.ts", "drift", "--json"])).stdout), { findings: [] });
   t.diagnostic(`${update.process.seconds.toFixed(0)} s; sent ${image.sentBytes} of ${image.size} bytes, the other image was there`);
 });
 

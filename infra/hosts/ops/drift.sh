@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/../nix-settings.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../run.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/../registry.sh"
 
 need jq nix nix-store skopeo sha256sum
@@ -38,7 +39,7 @@ lost_from_cache() {
   lacking "$CACHE_STORE" "${CACHE_ACCESS[@]}" <<<"$paths"
 }
 
-# look_at_layer NAME LAYER STORE_PATH
+# look_at_layer NAME RUN STORE_PATH: RUN as run_name gives it
 look_at_layer() {
   local link outs=() lost
   for link in "$STATE/roots/layers/$2"{,-1,-2}; do
@@ -89,8 +90,8 @@ else
   fi
 fi
 
-while IFS=$'\t' read -r name layer path; do
-  look_at_layer "$name" "$layer" "$path"
-done < <(jq -r '.layers[] | [.name, .layer, .storePath] | @tsv' <<<"$REQUEST")
+while IFS=$'\t' read -r name layer system path; do
+  look_at_layer "$name" "$(run_name "$layer" "$system")" "$path"
+done < <(jq -r '.layers[] | [.name, .layer, .system, .storePath] | @tsv' <<<"$REQUEST")
 [ "$(jq 'has("image")' <<<"$REQUEST")" = false ] || look_at_image
 jq -cs '{findings: .}' "$WORK/findings"
