@@ -35,6 +35,14 @@ export function layerCommands(name: string, graph: LayerGraph, systems: readonly
   });
 }
 
+/**
+ * What a layer's folders, lock and history are called on a host (`run_name` in infra/hosts/run.sh). `own`: the host's system,
+ * whose layers have no suffix.
+ */
+export function runName(attr: string, system: string, own: string): string {
+  return system === own ? attr : `${attr}-${architecture(system)}`;
+}
+
 export function labelOf(attr: string, system: string | undefined): string {
   return system === undefined ? attr : `${attr} (${system})`;
 }

@@ -87,6 +87,8 @@ test("a second system: its layers come beside those that are there, under names 
   const received = await registry.received(mark);
   assert.deepEqual([image.status, image.sentBytes], ["published", received.total]);
   assert.deepEqual(JSON.parse((await sandbox.run("node", ["infra/ops.ts", "drift", "--json"])).stdout), { findings: [] });
+  const { runs } = JSON.parse((await sandbox.run("node", ["infra/ops.ts", "builds", "--json"])).stdout) as { runs: Record<string, object[]> };
+  assert.deepEqual(Object.keys(runs).filter((name) => runs[name]?.length), [...LAYERS, ...LAYERS.map((attr) => `${attr}-aarch64`), "image"]);
   t.diagnostic(`${update.process.seconds.toFixed(0)} s; sent ${image.sentBytes} of ${image.size} bytes, the other image was there`);
 });
 

@@ -1,6 +1,8 @@
 /** The runs of a stack's layers and of its image, as the build host's history has them. */
 import { z } from "zod";
+import { hostAnswer } from "../../answers.ts";
 import { FaultError } from "../../faults.ts";
+import { type LayerCommand, layerCommands, runName } from "../../system-names.ts";
 import type { OpenedStack } from "../stack.ts";
 
 const common = {
@@ -62,9 +64,19 @@ export interface History {
   readonly running: z.output<typeof runsAnswer>["running"];
 }
 
-/** What a stack builds, in the order of the image. */
-export function buildNames({ plan }: OpenedStack): string[] {
-  return [...plan.graph.layers.map(({ attr }) => attr), "image"];
+/** A layer's command, and its name on the build host. */
+export type BuiltLayer = LayerCommand & { readonly run: string };
+
+/** The layers of each system, in the order of the image. */
+export function builtLayers({ plan, state }: OpenedStack): BuiltLayer[] {
+  const { systems } = plan.config;
+  const own = state.answer("comfyui-host", hostAnswer)?.system ?? (systems[0] as string);
+  return layerCommands("comfyui", plan.graph, systems).map((command) => ({ ...command, run: runName(command.layer.attr, command.system, own) }));
+}
+
+/** What a stack builds, in the order of the image, by the names on the build host. */
+export function buildNames(stack: OpenedStack): string[] {
+  return [...builtLayers(stack).map(({ run }) => run), "image"];
 }
 
 /** The names that a command's argument means: all without one. Throws a FaultError where there is no such layer. */

@@ -5,7 +5,7 @@ import { type ImageAnswer, imageAnswer, type LayerAnswer, layerAnswer } from "..
 import type { BuildSettings } from "../../fingerprint.ts";
 import { onClosure } from "../../layer-graph.ts";
 import { type Reasons, reasonsOf } from "../../preview/reasons.ts";
-import { type MeasuredRun, readHistory } from "../builds/runs.ts";
+import { builtLayers, type MeasuredRun, readHistory } from "../builds/runs.ts";
 import type { OpenedStack } from "../stack.ts";
 import type { CacheHealth } from "./cache.ts";
 import { type Package, packagesOf } from "./packages.ts";
@@ -40,17 +40,17 @@ export async function readReport(stack: OpenedStack, root: string, cache: CacheH
   const { name, plan, state } = stack;
   const { graph, settings } = plan;
   const layersDir = join(root, "layers");
-  const answers = new Map(graph.layers.map(({ attr }) => [attr, state.answer(`comfyui-${attr}`, layerAnswer)]));
+  const commands = builtLayers(stack).map((command) => ({ ...command, answer: state.answer(command.name, layerAnswer) }));
   const { runs } = await readHistory(stack);
-  const asked = graph.layers.flatMap(({ attr }) => {
-    const storePath = answers.get(attr)?.storePath;
-    const below = onClosure(graph, attr).flatMap((layer) => (layer.attr === attr ? [] : (answers.get(layer.attr)?.storePath ?? [])));
-    return storePath === undefined ? [] : [{ name: attr, storePath, below }];
+  const asked = commands.flatMap(({ layer, system, run, answer }) => {
+    const below = new Set(onClosure(graph, layer.attr).flatMap(({ attr }) => (attr === layer.attr ? [] : [attr])));
+    const paths = commands.flatMap((each) => (each.system === system && below.has(each.layer.attr) ? (each.answer?.storePath ?? []) : []));
+    return answer === undefined ? [] : [{ name: run, storePath: answer.storePath, below: paths }];
   });
   const stored = await stack.onBuildHost("ops/layer-paths", { layers: asked }, pathsAnswer);
-  const layers = graph.layers.map(({ attr }) => {
-    const own = runs.get(attr) ?? [];
-    return { name: attr, answer: answers.get(attr), packages: packagesOf(layersDir, settings.flavor, attr), runs: own, rebuilt: lastRebuild(own), store: stored.layers.find((each) => each.name === attr) };
+  const layers = commands.map(({ layer, run, answer }) => {
+    const own = runs.get(run) ?? [];
+    return { name: run, answer, packages: packagesOf(layersDir, settings.flavor, layer.attr), runs: own, rebuilt: lastRebuild(own), store: stored.layers.find((each) => each.name === run) };
   });
   return { stack: name, at: new Date(), settings, image: state.answer("comfyui-publish-image", imageAnswer), layers, images: runs.get("image") ?? [], cache };
 }
