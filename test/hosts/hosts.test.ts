@@ -159,6 +159,39 @@ test("HOST_LOGIN_REFUSED: a bare host with the build host's address and key take
   await assertLayer6Alone();
 });
 
+/** An operators' command of the stack; its texts are among those that hold no secret. */
+async function ops(...args: string[]): Promise<{ code: number | null; stdout: string }> {
+  const { code, stdout, stderr } = await stack.laptop.run("node", ["infra/ops.ts", ...args], { allowFailure: true });
+  said += stdout + stderr;
+  assert.notEqual(code, 1, stderr);
+  return { code, stdout };
+}
+
+test("the operators look at the cache, take old images out of it, and change its key; at no moment is a path refused", async () => {
+  const { image } = await outputs(stack.laptop);
+  const status = await ops("cache", "status");
+  assert.deepEqual([status.code, status.stdout.split("\n").filter((line) => line.length > 80)], [0, []], status.stdout);
+  assert.equal((await ops("cache", "verify", "--deep")).code, 0);
+
+  const planned = await ops("cache", "gc", "--keep", "1", "--dry-run", "--json");
+  const { generations, bytes } = JSON.parse(planned.stdout) as { generations: { tag: string; stays: boolean }[]; bytes: number };
+  assert.deepEqual(generations.filter(({ stays }) => stays).map(({ tag }) => tag), [image.tag]);
+  assert.ok(planned.code === 2 && generations.length > 2 && bytes > 0, planned.stdout);
+  assert.equal((await ops("cache", "gc", "--keep", "1")).code, 0);
+  assert.deepEqual((await stack.cache.bash("ls /nix/var/nix/gcroots/comfyui/local/images")).stdout.trim(), image.tag);
+  assert.equal((await ops("cache", "verify")).code, 0);
+
+  for (const step of ["start", "switch", "sign", "finish"]) {
+    await ops("cache", "rotate-key", step);
+    if (step !== "sign") await upAndRecord();
+    assert.equal((await ops("cache", "verify")).code, 0, step);
+  }
+  const { step, current, trusted } = JSON.parse((await ops("cache", "rotate-key", "--json")).stdout) as Record<string, unknown>;
+  assert.deepEqual([step, trusted], [null, []]);
+  assert.notEqual(current, stack.signing.public);
+  assert.equal((await ops("drift")).code, 0);
+});
+
 test("no secret is in the state, in what pulumi said, in the hosts' logs, or in a Nix store", async () => {
   const secrets = secretLines([...Object.values(stack.secrets()), await stack.onBuildHost("cat comfyui/local/.local/keys/push")]);
   assert.ok(secrets.length > 6);
