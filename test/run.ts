@@ -1,9 +1,9 @@
 /**
  * Runs the tests: `node test/run.ts [--full] [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts in it.
  * `--full`: those that download gigabytes, and no others.
- * Order: checks and unit tests side by side, then the tests with the real Nix, then those of the whole program, one file
- * at a time, because each uses all of a small machine, then those with hosts of their own, two at a time, because they wait
- * more than they work. One summary at the end; a skipped test fails the run.
+ * Order: checks and unit tests side by side, then the tests with the real Nix, one file at a time, because each uses all of a
+ * small machine, then those of the whole program, then those with hosts of their own, two at a time, because they wait as long as
+ * they work. One summary at the end; a skipped test fails the run.
  */
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const root = resolve(import.meta.dirname, "..");
 const phases = [
   { pattern: "test/{checks,unit/**/*}.test.ts", concurrency: true },
   { pattern: "test/nix/**/*.test.ts", concurrency: false },
-  { pattern: "test/e2e/**/*.test.ts", concurrency: false },
+  { pattern: "test/e2e/**/*.test.ts", concurrency: 2 },
   { pattern: "test/hosts/**/*.test.ts", concurrency: 2 },
 ] as const;
 const fullPhases = [{ pattern: "test/full/**/*.test.ts", concurrency: false }] as const;
