@@ -32,6 +32,8 @@ export interface Ec2HostArgs {
   readonly repository?: string | undefined;
   /** And the bucket of the stack's that it pushes to. */
   readonly bucket?: string | undefined;
+  /** Whether that bucket is the cache itself; see RoleArgs. */
+  readonly collects?: boolean | undefined;
   /** And the secrets of the cache that it opens. */
   readonly secrets?: CacheSecrets | undefined;
 }
@@ -137,8 +139,8 @@ interface Where {
   readonly profile: pulumi.Input<string>;
 }
 
-function roleArgs({ place, role, config, repository, bucket, secrets }: Ec2HostArgs): HostRoleArgs {
-  return { place, role, repository, bucket, secrets, metrics: sends(hostMetrics(config, role)), sessions: config.sessions, permissionsBoundary: config.permissionsBoundary };
+function roleArgs({ place, role, config, repository, bucket, collects, secrets }: Ec2HostArgs): HostRoleArgs {
+  return { place, role, repository, bucket, collects, secrets, metrics: sends(hostMetrics(config, role)), sessions: config.sessions, permissionsBoundary: config.permissionsBoundary };
 }
 
 function subnetIn({ subnets }: Network, zone: pulumi.Output<string>): pulumi.Output<string> {

@@ -98,7 +98,7 @@ function makeBuildHost(name: string, own: Ec2BuildHostConfig, made: Made): MadeH
   const openings = section.sshFrom.map((cidr): Opening => ({ what: "ssh", port: 22, cidr }));
   const host = new Ec2Host(
     name,
-    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository, bucket, secrets: cacheSecrets(place, config) },
+    { place, role: "build-host", config: section, network, openings, types, market: own.market, ami, rootGiB: rootGiB(own), volume: own.volume, keepVolume: config.destroy.cache === "keep", repository, bucket, collects: config.binaryCache.kind === "s3", secrets: cacheSecrets(place, config) },
     options,
   );
   const docker = config.verify.kind === "container" && config.verify.docker.kind === "build-host" ? ami.user : undefined;

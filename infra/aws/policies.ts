@@ -32,6 +32,8 @@ export interface RoleArgs {
   readonly repository?: string | undefined;
   /** The bucket of the stack's that the host pushes to. */
   readonly bucket?: string | undefined;
+  /** Whether that bucket is the cache itself, in which the host also collects, and not a cache's mirror. */
+  readonly collects?: boolean | undefined;
   /** Secrets of the cache's keys that the host opens the cache with. */
   readonly secrets?: CacheSecrets | undefined;
   /** Whether it sends metrics. */
@@ -40,13 +42,14 @@ export interface RoleArgs {
   readonly sessions: boolean;
 }
 
-export function permissions({ place, role, repository, bucket, secrets, metrics, sessions }: RoleArgs): Permission[] {
+export function permissions({ place, role, repository, bucket, collects = false, secrets, metrics, sessions }: RoleArgs): Permission[] {
   return [
     hostKeyPermission(place, role),
     ...(metrics ? [metricsPermission(place)] : []),
     ...(sessions ? [sessionPermission] : []),
     ...(repository === undefined ? [] : [loginPermission, pushPermission(place, repository), tagsPermission(place, repository)]),
     ...(bucket === undefined ? [] : bucketPermissions(place, bucket)),
+    ...(bucket === undefined || !collects ? [] : [collectPermission(place, bucket)]),
     ...(secrets === undefined ? [] : cacheKeyPermissions(place, secrets)),
   ];
 }
@@ -120,7 +123,7 @@ function tagsPermission(place: Place, repository: string): Permission {
   return { id: "RegistryTags", actions: ["ecr:ListImages"], resources: [repositoryArn(place, repository)], neededBy: { file: "infra/hosts/ops/tags.sh", line: "skopeo list-tags" } };
 }
 
-/** What Nix's store for S3 calls (Nix manual, S3 Binary Cache Store): HEAD, GET and PUT of objects, large ones in parts. It deletes nothing. */
+/** What Nix's store for S3 calls (Nix manual, S3 Binary Cache Store): HEAD, GET and PUT of objects, large ones in parts. It deletes nothing: see collectPermission. */
 function bucketPermissions(place: Place, bucket: string): Permission[] {
   const neededBy = { file: "infra/hosts/cache-bucket.sh", line: "nix copy --stdin --to" };
   const arn = bucketArn(place, bucket);
@@ -128,6 +131,11 @@ function bucketPermissions(place: Place, bucket: string): Permission[] {
     { id: "Bucket", actions: ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], resources: [arn], neededBy },
     { id: "BucketObjects", actions: ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], resources: [`${arn}/*`], neededBy },
   ];
+}
+
+/** For `ops cache gc`, and for the locks that keep it and pushes apart. The bucket's versions, where it has them, are not deleted. */
+function collectPermission(place: Place, bucket: string): Permission {
+  return { id: "BucketCollect", actions: ["s3:DeleteObject"], resources: [`${bucketArn(place, bucket)}/*`], neededBy: { file: "infra/hosts/bucket-objects.sh", line: "s3api delete-objects" } };
 }
 
 /**

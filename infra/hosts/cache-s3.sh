@@ -3,6 +3,8 @@
 
 # shellcheck source=cache-remote.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
+# shellcheck source=bucket-objects.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/bucket-objects.sh"
 
 CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.trusted "${CACHE_KEY_WANTS[@]}")
 CACHE_TOOLS=()
@@ -14,6 +16,7 @@ cache_substituter() {
 
 cache_open() {
   bucket_open "$CACHE_STORE"
+  has_aws || say "warning[CACHE_NO_PINS]: this host has no AWS CLI: what it pushes to the bucket is not pinned there, and 'ops cache gc' cannot collect"
   CACHE_OPENED=$(jq -cn --arg location "$CACHE_STORE" '{$location}')
 }
 
@@ -25,9 +28,22 @@ cache_send_failed() {
   cache_outage CACHE_PUSH_FAILED "could not copy to the cache $CACHE_NAME: $(tail -n 3 <<<"$1")" "see that the bucket is there and that this host's credentials may write to it, then run 'pulumi up' again"
 }
 
-# Kept by the bucket's own rules.
+# Nothing is pinned where there is no CLI: a collection takes nothing that no pin names, and there is none from this host.
 cache_pin() {
-  return 0
+  ! has_aws || printf '%s\n' "${@:2}" | bucket_put "pins/$(recorded .stack)/$1/paths"
+}
+
+cache_hold() {
+  local problem
+  has_aws || return 0
+  BUCKET_LOCK=$(bucket_lock_name push)
+  { problem=$(WAITING=3 bucket_lock push collection "$COLLECTION_COUNTS" 2>&1); } 3>&2 && return
+  BUCKET_LOCK=""
+  cache_send_failed "$problem"
+}
+
+cache_release() {
+  bucket_unlock
 }
 
 cache_signature_fix() {

@@ -43,6 +43,8 @@ open_history() {
 # close_run STATUS: the run ends. What cannot be written down does not make a good run a bad one.
 close_run() {
   local outcome=failed
+  # Of a push that failed.
+  ! declare -F cache_release >/dev/null || cache_release
   # A signal may leave the status of the command before it.
   if [ "$1" -eq 0 ] && [ -e "$WORK/facts.json" ]; then outcome='done'; fi
   # By a signal, or a command that nobody asks, it ends without a fault of its own.

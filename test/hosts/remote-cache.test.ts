@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { cacheAnswer, imageAnswer, layerAnswer, parseAnswer } from "../../infra/answers.ts";
 import { protocol } from "../../infra/request.ts";
+import { brokenAws } from "../support/aws-stand-in.ts";
 import { CacheServer } from "../support/cache-server.ts";
 import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
 import { otherNix } from "../support/other-nix.ts";
@@ -221,7 +222,7 @@ test("CACHE_DISK_FULL: the cache host's disk has no room; nothing is taken, and 
 
 test("a bucket: signed objects, and an empty store takes all of a layer from it", async () => {
   await using bucket = await startS3("layers");
-  const env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+  const env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret", PATH: `${await brokenAws(sandbox)}:${sandbox.env["PATH"]}` };
   const cache = { kind: "s3", name: "bucket", publicKey: key.public };
   const opened = await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "remote", cache: { ...cache, url: bucket.url, trusted: [], signingKey: key.secret, onFailure: "fail" }, substituters: [] }), { env });
   assert.deepEqual(parseAnswer(cacheAnswer, opened.stdout), { location: bucket.url, publicKey: key.public });

@@ -7,6 +7,7 @@ import { CHECKOUT } from "./checkout.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 import { type Result, run, type RunOptions, start } from "./process.ts";
+import type { Sandbox } from "./sandbox.ts";
 import { once } from "./test-cache.ts";
 
 const REQUIREMENTS = join(CHECKOUT, "test/fixtures/aws-tools/requirements.txt");
@@ -44,6 +45,12 @@ while IFS=$'\\t' read -r call error; do
 done <"$STAND_IN/rules"
 exec "$REAL_AWS" "$@"
 `;
+
+/** A folder for the PATH, in the sandbox's own terms, whose AWS CLI does not run. */
+export async function brokenAws(sandbox: Sandbox): Promise<string> {
+  const { stdout } = await sandbox.bash('mkdir -p "$TMPDIR/no-aws" && printf "#!/bin/sh\\nexit 127\\n" >"$TMPDIR/no-aws/aws" && chmod +x "$TMPDIR/no-aws/aws" && echo "$TMPDIR/no-aws"');
+  return stdout.trim();
+}
 
 export class AwsStandIn {
   readonly env: Readonly<Record<string, string>>;

@@ -372,6 +372,8 @@ test("a bucket of the stack's as the cache: no cache host, and a name of one's o
   assert.deepEqual(program.resources.filter(({ name }) => name.startsWith("comfyui-binary-cache-ec2")), []);
   const { inputs, protect } = resource(program, "comfyui-binary-cache-bucket-objects");
   assert.deepEqual([inputs["bucket"], inputs["forceDestroy"], protect], ["our-cache", true, false]);
+  const policy = (from: typeof program) => resource(from, "comfyui-build-host-ec2-role-policy").inputs["policy"] as string;
+  assert.deepEqual([program, programs.prod].map((each) => policy(each).includes("s3:DeleteObject")), [true, false]);
 });
 
 test("the build host gets names of secrets in place of the cache's keys, once they have values and its role may read them", async () => {

@@ -195,7 +195,7 @@ test("a bucket's addresses name the region, and the endpoint where Nix would tak
   assert.deepEqual(bucketUrls({ region: "cn-north-1" }, "b", 60), { url: "s3://b?region=cn-north-1&endpoint=s3.cn-north-1.amazonaws.com.cn", readUrl: "https://b.s3.cn-north-1.amazonaws.com.cn?priority=60" });
 });
 
-const everything = permissions({ place, role: "build-host", repository: "comfyui", bucket: "b", secrets: { region: "us-east-1", signingKey: "s", pushKey: "p" }, metrics: true, sessions: true });
+const everything = permissions({ place, role: "build-host", repository: "comfyui", bucket: "b", collects: true, secrets: { region: "us-east-1", signingKey: "s", pushKey: "p" }, metrics: true, sessions: true });
 
 for (const { id, actions, resources, neededBy } of everything) {
   test(`the permission ${id} names its resource, and the line that needs it is there`, () => {
@@ -212,6 +212,12 @@ test("a host has no permission that it does not use", () => {
   assert.deepEqual(ids, ["HostKey"]);
   const keys = permissions({ place, role: "build-host", secrets: { region: "us-east-1", signingKey: "s" }, metrics: false, sessions: false }).slice(1);
   assert.deepEqual(keys.map(({ actions, resources }) => [actions, resources]), [[["secretsmanager:GetSecretValue"], [secretArn(place, "s")]]]);
+});
+
+test("a build host deletes objects of a bucket that is the cache itself, and none of a mirror", () => {
+  const deletes = (collects: boolean) => permissions({ place, role: "build-host", bucket: "b", collects, metrics: false, sessions: false }).filter(({ actions }) => actions.includes("s3:DeleteObject"));
+  assert.deepEqual(deletes(true).map(({ resources }) => resources), [["arn:aws:s3:::b/*"]]);
+  assert.deepEqual(deletes(false), []);
 });
 
 test("a build host reads the cache's keys, and writes none but the push key", () => {

@@ -8,9 +8,9 @@ import { newSigningKey, publicKeyOf } from "../../infra/config/signing-key.ts";
 import { hostText, onCacheHost } from "../../infra/ops/cache/cache-host.ts";
 import { closureOf } from "../../infra/ops/cache/closure.ts";
 import { type GcInput, planGc } from "../../infra/ops/cache/gc-plan.ts";
-import { needPins } from "../../infra/ops/cache/open-cache.ts";
 import { type PathInfo, parsePathInfos, signedText, signer } from "../../infra/ops/cache/path-info.ts";
 import { generationsOf, parsePins, type Pin } from "../../infra/ops/cache/pins.ts";
+import { needPins } from "../../infra/ops/commands/cache-gc.ts";
 import { StackState } from "../../infra/ops/state.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { opsContext } from "../support/ops-context.ts";
@@ -185,9 +185,20 @@ test("CACHE_NO_ADMIN: without root's login on the cache's host the message says 
   await assert.rejects(onCacheHost(state, { do: "inventory" }, z.unknown(), opsContext({})), /error\[CACHE_NO_ADMIN\]: stack dev: .*\n.*\n.*\n {2}fix: .*rm -r \/nix\/var\/nix\/gcroots\/comfyui\/dev\/images\/TAG .*nix-collect-garbage$/m);
 });
 
-test("CACHE_NO_PINS: a bucket", () => {
-  assert.throws(() => needPins({ kind: "s3", stack: { name: "dev" } }), /error\[CACHE_NO_PINS\]: stack dev: /);
-  for (const kind of ["directory", "nix-serve"]) needPins({ kind, stack: { name: "dev" } });
+test("CACHE_NO_PINS: a build host that does not see a bucket's pins is told what it lacks", () => {
+  const cache = { kind: "s3", stack: { name: "dev" } };
+  assert.throws(() => needPins(cache, { lacks: "AWS CLI" }), /error\[CACHE_NO_PINS\]: stack dev: .*\n +found: +no AWS CLI on the build host\n +expected: AWS CLI$/m);
+  needPins(cache, { lacks: undefined });
+});
+
+test("in a bucket what no pin names stays: another host may have pushed it without pinning; what an image that goes was built with goes", () => {
+  const given = cacheOf(3);
+  const unpinned = [info("theirs", ["layer-0"]), info("their-tool")];
+  const tool = info("old-tool");
+  const infos = new Map([...given.infos, ...[...unpinned, tool].map((each) => [each.path, each] as const)]);
+  const pins = given.pins.map((pin) => (pin.name === "images/0/with/0" ? { ...pin, paths: [...pin.paths, "old-tool"] } : pin));
+  assert.deepEqual([...planGc({ ...given, infos, pins }).paths].sort(), ["image-0", "image-1", "layer-0", "old-tool", "their-tool", "theirs"]);
+  assert.deepEqual([...planGc({ ...given, infos, pins, unnamedStay: true }).paths].sort(), ["image-0", "image-1", "old-tool"]);
 });
 
 test("CACHE_SIGN: signatures of a path that is not there", async () => {

@@ -14,9 +14,10 @@ read_request .cache.kind .digest .paths .files .pins
 use_cache
 use_held
 cache_find
+need_pins
 mkdir -p "$STATE/work"
 WORK=$(mktemp -d -- "$STATE/work/drop.XXXXXX")
-trap 'rm -rf -- "$WORK"' EXIT
+trap 'held_over; rm -rf -- "$WORK"' EXIT
 
 held_alone
 if [ "$(pins_digest)" != "$(asked .digest)" ]; then

@@ -29,6 +29,6 @@ fi
 local_pins >"$WORK/local"
 jq -cn --arg problem "$problem" --arg location "$CACHE_STORE" --arg keys "$(cache_keys)" \
   --rawfile infos "$WORK/infos" --rawfile files "$WORK/files" --rawfile pins "$WORK/pins" --rawfile local "$WORK/local" --rawfile free "$WORK/free" \
-  --arg digest "$(sha256sum <"$WORK/pins" | cut -c 1-64)" '
+  --arg lacks "$HELD_LACKS" --arg digest "$(sha256sum <"$WORK/pins" | cut -c 1-64)" '
   {problem: (if $problem == "" then null else $problem end), $location, publicKeys: ($keys | split(" ") | map(select(. != ""))),
-   $infos, $files, $pins, $local, $digest, freeBytes: ($free | if . == "" then null else tonumber end)}'
+   $infos, $files, $pins, $local, $digest, lacks: (if $lacks == "" then null else $lacks end), freeBytes: ($free | if . == "" then null else tonumber end)}'

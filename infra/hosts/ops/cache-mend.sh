@@ -15,7 +15,7 @@ use_held
 cache_find
 mkdir -p "$STATE/work"
 WORK=$(mktemp -d -- "$STATE/work/mend.XXXXXX")
-trap 'rm -rf -- "$WORK"' EXIT
+trap 'held_over; rm -rf -- "$WORK"' EXIT
 for part in paths files; do jq -r ".${part}[]" <<<"$REQUEST" >"$WORK/$part"; done
 
 held_alone

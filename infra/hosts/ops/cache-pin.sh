@@ -12,6 +12,10 @@ read_request .cache.kind .owner .tag .keep
 use_cache
 use_held
 cache_find
+need_pins
+mkdir -p "$STATE/work"
+WORK=$(mktemp -d -- "$STATE/work/pin.XXXXXX")
+trap 'cache_release; rm -rf -- "$WORK"' EXIT
 owner=$(asked .owner)
 tag=$(asked .tag)
 if [ "$(asked .keep)" = false ]; then
@@ -19,10 +23,12 @@ if [ "$(asked .keep)" = false ]; then
   printf '{"paths":0}\n'
   exit
 fi
+# A collection that is under way may be taking it away.
+cache_hold
+[ "$CACHED" = true ] || fail CACHE_BUSY "the cache cannot be written now" "see the warning above; then run it again"
 { held_pins && local_pins; } |
-  awk -v pin="$owner/images/$tag" -v here="local/images/$tag" '/^Pin: / { on = $2 == pin || $2 == here; next } on' | LC_ALL=C sort -u >"$STATE/pinned.$$"
-mapfile -t paths <"$STATE/pinned.$$"
-rm -f -- "$STATE/pinned.$$"
+  awk -v pin="$owner/images/$tag" -v here="local/images/$tag" '/^Pin: / { on = $2 == pin || $2 == here; next } on' | LC_ALL=C sort -u >"$WORK/pinned-paths"
+mapfile -t paths <"$WORK/pinned-paths"
 [ "${#paths[@]}" -gt 0 ] || fail CACHE_IMAGE_UNKNOWN "the cache has no image $tag of $owner" "name one that 'ops -- cache status' lists"
 problem=$(cache_pin "named/$tag" "${paths[@]}" 2>&1) || cache_send_failed "$problem"
 jq -cn '{paths: ($ARGS.positional | length)}' --args "${paths[@]}"

@@ -12,6 +12,7 @@ read_request .cache.kind .paths
 use_cache
 use_held
 cache_find
+trap held_over EXIT
 held_alone
 mapfile -t paths < <(jq -r '.paths[] | "/nix/store/\(.)"' <<<"$REQUEST")
 for ((at = 0; at < ${#paths[@]}; at += 200)); do

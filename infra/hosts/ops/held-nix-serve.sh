@@ -33,6 +33,10 @@ held_alone() {
   return 0
 }
 
+held_over() {
+  return 0
+}
+
 held_drop_infos() {
   return 0
 }

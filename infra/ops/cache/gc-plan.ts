@@ -16,6 +16,8 @@ export interface GcInput {
   readonly live: ReadonlySet<string>;
   /** Paths that something else keeps. */
   readonly roots: readonly string[];
+  /** Whether what no pin names stays: in a cache that hosts push to which do not pin. Default: it goes. */
+  readonly unnamedStay?: boolean;
 }
 
 export interface GcPlan {
@@ -41,8 +43,8 @@ export function planGc(input: GcInput): GcPlan {
 
   const unpinnedStay = lacksTools(input, generations);
   // Only what an image that goes is made of: what it was built with, the one whose tools are not known may have been built with too.
-  const named = closureOf(infos, going.filter(({ name }) => name === mainName(name)).flatMap(({ paths }) => paths)).present;
-  const spared = unpinnedStay ? [...infos.keys()].filter((path) => !named.has(path)) : [];
+  const named = closureOf(infos, going.filter(({ name }) => !unpinnedStay || name === mainName(name)).flatMap(({ paths }) => paths)).present;
+  const spared = unpinnedStay || input.unnamedStay === true ? [...infos.keys()].filter((path) => !named.has(path)) : [];
   const live = closureOf(infos, [...needed, ...spared]).present;
   const dead = new Set([...infos.keys()].filter((path) => !live.has(path)));
   const goingFiles = deadFiles(input, dead);

@@ -13,6 +13,7 @@ export const inventoryAnswer = z.object({
   pins: z.string(),
   local: z.string(),
   digest: z.string(),
+  lacks: z.string().nullable().default(null),
   freeBytes: z.number().nullable(),
 });
 
@@ -30,15 +31,18 @@ export interface Inventory {
   readonly local: readonly Pin[];
   /** Of the pins. */
   readonly digest: string;
+  /** What the build host lacks to see the pins, and to take anything away. */
+  readonly lacks?: string | undefined;
   readonly freeBytes: number | undefined;
   /** Paths that something else than a pin keeps there. */
   readonly roots: readonly string[];
 }
 
-export function inventoryOf({ problem, infos, files, pins, local, freeBytes, ...rest }: z.output<typeof inventoryAnswer>): Inventory {
+export function inventoryOf({ problem, infos, files, pins, local, freeBytes, lacks, ...rest }: z.output<typeof inventoryAnswer>): Inventory {
   return {
     ...rest,
     problem: problem ?? undefined,
+    lacks: lacks ?? undefined,
     infos: new Map(parsePathInfos(infos).map((info) => [info.path, info])),
     files: new Map(Array.from(files.matchAll(/^(\d+) (.+)$/gm), ([, size, name = ""]) => [name, Number(size)])),
     pins: parsePins(pins),

@@ -68,12 +68,6 @@ export function liveTags({ stacks }: OpenedCache): Set<string> {
   return new Set(stacks.flatMap(({ image }) => (image === undefined ? [] : [image.tag])));
 }
 
-/** Throws for a kind of cache that nothing is pinned in, and nothing taken away from, by these commands. */
-export function needPins({ kind, stack }: { readonly kind: string; readonly stack: Pick<OpenedStack, "name"> }): void {
-  if (kind !== "s3") return;
-  throw new FaultError([{ code: "CACHE_NO_PINS", where: `stack ${stack.name}`, problem: "nothing is taken away from a bucket by this program, so nothing need be pinned in it", found: kind, expected: "directory or nix-serve" }]);
-}
-
 /** A folder's pins do not say whose they are, but what is built. */
 function cachedStack(state: StackState): (CachedStack & { readonly settings: z.output<typeof layerRequest> }) | undefined {
   const settings = [...state.resources.keys()].filter((name) => /^comfyui-(.*-)?layer\d/.test(name)).map((name) => state.request(name, layerRequest))[0];

@@ -5,7 +5,7 @@ import { humanSize, table } from "../../table.ts";
 import { onCacheHost } from "../cache/cache-host.ts";
 import { type GcPlan, planGc } from "../cache/gc-plan.ts";
 import type { Inventory } from "../cache/inventory.ts";
-import { liveTags, needPins, type OpenedCache, openCache } from "../cache/open-cache.ts";
+import { liveTags, type OpenedCache, openCache } from "../cache/open-cache.ts";
 import type { Context, OpsCommand } from "../command.ts";
 import { stackOption, type StackOption } from "../stack.ts";
 import { readable } from "./cache-verify.ts";
@@ -33,7 +33,6 @@ Other stacks' images all stay. It may be stopped at any time, and run while a st
       .option("--dry-run", "only say what would go"),
   async run(_args, { keep, dryRun = false, ...options }, context) {
     const cache = await openCache(options, context);
-    needPins(cache);
     const plan = await collected(cache, { keep, dryRun }, context);
     return { json: { ...plan, dryRun }, text: dryRun ? shown(plan) : "done", found: dryRun && plan.paths.length + plan.files.length + plan.pins.length > 0 };
   },
@@ -48,13 +47,20 @@ async function collected(cache: OpenedCache, { keep, dryRun }: Required<Pick<Opt
   if (cache.kind === "nix-serve" && !cache.admin) await onCacheHost(cache.stack.state, { do: "inventory" }, z.unknown(), context);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const inventory = await readable(cache);
-    const plan = planGc({ ...inventory, owner: cache.own.owner, keep, live: liveTags(cache), roots: [...inventory.roots, ...rootsHere(cache, inventory)] });
+    needPins(cache, inventory);
+    const plan = planGc({ ...inventory, owner: cache.own.owner, keep, live: liveTags(cache), roots: [...inventory.roots, ...rootsHere(cache, inventory)], unnamedStay: cache.kind === "s3" });
     if (dryRun) return plan;
     context.tell(shown(plan));
     if (await dropped(cache, inventory.digest, plan, context)) return plan;
     context.tell("something was pinned meanwhile: looking again");
   }
   throw new FaultError([{ code: "CACHE_BUSY", where: `stack ${cache.stack.name}`, problem: "pins of its cache change all the time, so nothing was taken away", found: `changes in ${ATTEMPTS} attempts`, expected: "a cache that is left alone for some seconds" }]);
+}
+
+/** Throws where pins are not seen: all that is there would look as if nobody needed it. */
+export function needPins({ kind, stack }: { readonly kind: string; readonly stack: Pick<OpenedCache["stack"], "name"> }, { lacks }: Pick<Inventory, "lacks">): void {
+  if (lacks === undefined) return;
+  throw new FaultError([{ code: "CACHE_NO_PINS", where: `stack ${stack.name}`, problem: `its build host cannot see what a cache of kind ${kind} keeps, nor take anything away from it`, found: `no ${lacks} on the build host`, expected: lacks, fix: "install it there, then `pulumi up`: what is pushed from then on is pinned" }]);
 }
 
 const dropAnswer = z.object({ done: z.boolean() });

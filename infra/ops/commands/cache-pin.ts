@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { onCacheHost } from "../cache/cache-host.ts";
-import { needPins, type OpenedCache, openCache } from "../cache/open-cache.ts";
+import { type OpenedCache, openCache } from "../cache/open-cache.ts";
 import type { Context, OpsCommand } from "../command.ts";
 import { stackOption, type StackOption } from "../stack.ts";
 
@@ -31,7 +31,6 @@ export const cacheUnpin: OpsCommand<[string], StackOption> = {
 };
 
 async function pin(cache: OpenedCache, tag: string, keep: boolean, context: Context): Promise<number> {
-  needPins(cache);
   const { kind, stack, request, own } = cache;
   if (kind === "nix-serve" && !keep) {
     await onCacheHost(stack.state, { do: "unpin", pin: `${own.owner}/named/${tag}` }, z.unknown(), context);
