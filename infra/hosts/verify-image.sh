@@ -33,7 +33,7 @@ pull() {
   if docker image inspect "$image" >/dev/null 2>&1; then return 0; fi
   say "verify: pulling $image"
   docker pull --quiet "$image" >"$WORK/pull" 2>&1 || fail VERIFY_PULL "the engine could not pull $image" \
-    "check that it reaches the registry, by TLS where the registry has no other way, and log in (docker login)" "$(log_end "$WORK/pull")"
+    "see that the engine reaches the registry (plain HTTP only where it lists it as insecure) and that its user is logged in (docker login)" "$(log_end "$WORK/pull")"
 }
 
 # stop_container: nothing runs on after this script, however it ends.
