@@ -43,8 +43,8 @@ packages() {
   done
   [ "${#missing[@]}" -gt 0 ] || return 0
   say "installing ${missing[*]}"
-  # What a killed run left half installed.
-  [ -z "$(dpkg --audit)" ] || DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold >&2
+  # What a killed run left half installed: apt goes on from nothing of it, also where dpkg's audit does not see it.
+  DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold >&2
   apt_get update
   apt_get install --no-install-recommends "${missing[@]}"
 }
