@@ -16,7 +16,7 @@ systemd_runs() {
 }
 
 check_host() {
-  [ "$(id -u)" -eq 0 ] || fail BOOTSTRAP_NOT_ROOT "only root can set up a host" "pipe this text into 'sudo bash -s'" "user $(id -un)" root
+  [ "$(id -u)" -eq 0 ] || fail BOOTSTRAP_NOT_ROOT "only root can set up a host" "pipe it into 'sudo bash -s'" "user $(id -un)" root
   local ID='' VERSION_ID='' PRETTY_NAME=''
   # shellcheck source=/dev/null
   [ ! -r /etc/os-release ] || . /etc/os-release
@@ -27,26 +27,30 @@ check_host() {
   esac
 }
 
+export DEBIAN_FRONTEND=noninteractive
+
 # apt_get ARG...: what it says goes to a log, whose end is shown where it failed.
 apt_get() {
   local log=/var/log/comfyui-apt.log
-  DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
+  apt-get -y -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" >>"$log" 2>&1 ||
-    fail BOOTSTRAP_PACKAGES "apt-get $1 failed: $(tail -n 3 "$log" | tr '\n' ' ')" "look into $log; run this again once apt works on this host"
+    fail BOOTSTRAP_PACKAGES "apt-get $1 failed: $(tail -n 3 "$log" | tr '\n' ' ')" "look into $log, then run this again"
 }
 
 # packages NAME...: installs those that are not there.
 packages() {
-  local name missing=()
+  local name missing=() broken
   for name in "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || [ $? -eq 1 ])" = installed ] || missing+=("$name")
   done
   [ "${#missing[@]}" -gt 0 ] || return 0
   say "installing ${missing[*]}"
-  # What a killed run left half installed: apt goes on from nothing of it, also where dpkg's audit does not see it.
-  DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold >&2
+  # What a killed run left half installed. What it was unpacking at that moment is only mended by another unpacking.
+  broken=$(dpkg-query -W -f '${db:Status-Eflag} ${Package}\n' | sed -n 's/^reinstreq //p')
+  dpkg --configure -a --force-confold >&2 || [ -n "$broken" ]
   apt_get update
-  apt_get install --no-install-recommends "${missing[@]}"
+  # shellcheck disable=SC2086  # several words
+  apt_get install --no-install-recommends --reinstall "${missing[@]}" $broken
 }
 
 # put PATH MODE OWNER:GROUP CONTENT: writes the file whole, where it is not so already.
@@ -122,7 +126,7 @@ Match all" check
   check=$(mktemp)
   printf '%s\n' "$settings" | cat - /etc/ssh/sshd_config >"$check"
   sshd -t -f "$check" ||
-    fail BOOTSTRAP_SSHD "sshd does not take its new settings, so it keeps the old ones" "look at the line above and at /etc/ssh/sshd_config"
+    fail BOOTSTRAP_SSHD "sshd does not take its new settings, so it keeps the old ones" "look above and into /etc/ssh/sshd_config"
   rm "$check"
   put /etc/ssh/sshd_config.d/10-comfyui.conf 644 root:root "$settings"
   if systemd_runs; then
@@ -140,7 +144,7 @@ volume() {
   for _ in $(seq 60); do [ ! -e "$device" ] || break; sleep 1; done
   [ -b "$device" ] || fail BOOTSTRAP_VOLUME_MISSING "there is no disk $device for /nix" "attach it, or correct the name" "$(lsblk -dno NAME | xargs)" "$device"
   if ! mountpoint -q /nix && [ -n "$(ls -A /nix/store 2>/dev/null)" ]; then
-    fail BOOTSTRAP_STORE_EXISTS "/nix has a store already, which a disk mounted over it would hide" "move it to the disk by hand, or leave the volume out"
+    fail BOOTSTRAP_STORE_EXISTS "/nix has a store already, which a disk mounted over it would hide" "move it to the disk, or leave the volume out"
   fi
   found=$(blkid -p -o export "$device" 2>/dev/null || [ $? -eq 2 ])
   if [ -z "$found" ] && cmp -s -n 1048576 "$device" /dev/zero; then
@@ -239,7 +243,7 @@ only_role() {
   role=$(setting .role)
   [ "$role" != instance ] || return 0
   [ ! -e "$file" ] || [ "$(cat "$file")" = "$role" ] ||
-    fail BOOTSTRAP_ROLE "this host has another role already" "take another host, or remove $file if this one is to change" "$(cat "$file")" "$role"
+    fail BOOTSTRAP_ROLE "this host has another role already" "take another host, or remove $file" "$(cat "$file")" "$role"
   put "$file" 644 root:root "$role"
 }
 
