@@ -23,6 +23,11 @@ export function humanSize(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** The text, with its end cut off where it is longer than `width`. */
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
 /** Columns as wide as their widest cell; those named in `right` are aligned to the right. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const width = (text: string) => stripVTControlCharacters(text).length;

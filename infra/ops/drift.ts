@@ -1,6 +1,6 @@
 /** What a stack has on record and is there no more, and what mends it. */
 import { z } from "zod";
-import { imageAnswer, layerAnswer } from "../answers.ts";
+import { imageAnswer } from "../answers.ts";
 import type { Json } from "../canonical-json.ts";
 import { FaultError, faultTable } from "../faults.ts";
 import type { OpenedStack } from "./stack.ts";
@@ -46,10 +46,7 @@ export function driftRequest(state: StackState): { readonly [key: string]: Json 
   const request = state.request("comfyui-host", ready);
   if (request === undefined) throw new FaultError([notUp(state.stack)]);
   const image = state.answer(publish, imageAnswer);
-  const layers = [...state.resources.keys()].flatMap((name) => {
-    const [of, answer] = [state.layerOf(name), state.layerOf(name) && state.answer(name, layerAnswer)];
-    return of === undefined || answer === undefined ? [] : [{ name, ...of, storePath: answer.storePath }];
-  });
+  const layers = state.layers().flatMap(({ name, request: { layer, system }, answer }) => (answer === undefined ? [] : [{ name, layer, system, storePath: answer.storePath }]));
   return { ...(request as { readonly [key: string]: Json }), layers, ...(image && { image: { name: publish, tag: image.tag, digest: image.digest } }) };
 }
 

@@ -8,7 +8,7 @@ import { parseAnswer } from "../answers.ts";
 import { canonicalJson, type Json } from "../canonical-json.ts";
 import { FaultError } from "../faults.ts";
 import { protocol } from "../request.ts";
-import { connect, type Connection } from "../ssh/client.ts";
+import { connect, type Connection, unanswered } from "../ssh/client.ts";
 import { addressOf, type SshTarget } from "../ssh/target.ts";
 
 /** A script said what is wrong, in the form of a fault. */
@@ -63,10 +63,7 @@ async function runThere({ there, folder }: Extract<Place, { there: SshTarget }>,
 }
 
 async function onHost<R>(target: SshTarget, use: (connection: Connection) => Promise<R>): Promise<R> {
-  const connection = await connect(target).catch((error: Error) => {
-    if (error instanceof FaultError) throw error;
-    throw new FaultError([{ code: "HOST_UNREACHABLE", where: addressOf(target), problem: "the host does not answer", found: error.message, expected: "an SSH server" }]);
-  });
+  const connection = await connect(target).catch((error: Error) => Promise.reject(unanswered(target, error)));
   try {
     return await use(connection);
   } finally {

@@ -1,6 +1,6 @@
 /** What a stack's state knows of its resources: `pulumi stack export`, with its secrets in clear, in memory alone. */
 import { z } from "zod";
-import { parseAnswer } from "../answers.ts";
+import { type LayerAnswer, layerAnswer, parseAnswer } from "../answers.ts";
 import { type Fault, FaultError } from "../faults.ts";
 import { resourceName } from "../preview/steps.ts";
 import { pulumi } from "../quickstart/pulumi-cli.ts";
@@ -15,9 +15,16 @@ const outputsOf = "pulumi:pulumi:Stack";
 
 export type StateResource = z.output<typeof resource>;
 
-const layerOf = z.object({ layer: z.string(), system: z.string() });
+const layerRequest = z.object({ layer: z.string(), flavor: z.string(), system: z.string(), compression: z.string() });
 const hop = z.object({ host: z.string(), port: z.number(), user: z.string(), hostKey: z.string(), privateKey: z.string().optional() });
 const connection = hop.extend({ proxy: hop.optional() });
+
+/** A layer's command; without an answer it never ended well. */
+export interface LayerState {
+  readonly name: string;
+  readonly request: z.output<typeof layerRequest>;
+  readonly answer: LayerAnswer | undefined;
+}
 
 export class StackState {
   readonly stack: string;
@@ -45,11 +52,13 @@ export class StackState {
     return typeof stdin === "string" ? parseAnswer(schema, stdin) : undefined;
   }
 
-  /** The layer that the command builds, and for which system; undefined where it is no layer's command. */
-  layerOf(name: string): { readonly layer: string; readonly system: string } | undefined {
-    const stdin = this.resources.get(name)?.inputs["stdin"];
-    const request = typeof stdin === "string" && stdin.startsWith("{") ? layerOf.safeParse(JSON.parse(stdin)) : undefined;
-    return request?.data;
+  /** The commands of layers, by what they were asked for: a layer may have any name. */
+  layers(): LayerState[] {
+    return [...this.resources].flatMap(([name, { inputs }]) => {
+      const stdin = inputs["stdin"];
+      const request = typeof stdin === "string" && stdin.startsWith("{") ? layerRequest.safeParse(JSON.parse(stdin)).data : undefined;
+      return request === undefined ? [] : [{ name, request, answer: this.answer(name, layerAnswer) }];
+    });
   }
 
   /** How the command's machine is reached; undefined where it is this machine, or there is no such command. */

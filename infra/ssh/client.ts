@@ -71,7 +71,8 @@ function shownKey(config: ConnectConfig): Promise<string> {
   });
 }
 
-function unanswered(hop: Parameters<typeof addressOf>[0], error: Error): Error {
+/** The fault of a host that cannot be connected to now; one that is a fault already stays what it is. */
+export function unanswered(hop: Parameters<typeof addressOf>[0], error: Error): Error {
   if (error instanceof FaultError) return error;
   return new FaultError([{ code: "HOST_UNREACHABLE", where: addressOf(hop), problem: "the host does not answer", found: error.message, expected: "an SSH server" }]);
 }

@@ -1,5 +1,5 @@
 /** Runs as people read them. */
-import { humanSize, type Style, table } from "../../table.ts";
+import { cut, humanSize, type Style, table } from "../../table.ts";
 import type { History, MeasuredRun, Run } from "./runs.ts";
 
 const HEAD = ["LAYER, WHEN", "WHAT HAPPENED", "SECONDS", "SIZE", "GROWTH"];
@@ -42,8 +42,4 @@ export function when(iso: string): string {
   const at = new Date(iso);
   const two = (figure: number) => String(figure).padStart(2, "0");
   return `${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }

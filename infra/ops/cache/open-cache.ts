@@ -1,18 +1,19 @@
 /** A stack's cache, and the stacks that share it. */
 import { z } from "zod";
-import { type ImageAnswer, imageAnswer, layerAnswer, type LayerAnswer } from "../../answers.ts";
+import { type ImageAnswer, imageAnswer, type LayerAnswer } from "../../answers.ts";
 import { canonicalJson, type Json } from "../../canonical-json.ts";
 import { FaultError } from "../../faults.ts";
 import { pulumi } from "../../quickstart/pulumi-cli.ts";
 import type { Context } from "../command.ts";
 import { openStack, type OpenedStack, type StackOption } from "../stack.ts";
-import { StackState } from "../state.ts";
+import { type LayerState, StackState } from "../state.ts";
 import { hasAdmin, withHost } from "./cache-host.ts";
 import { inventoryAnswer, type Inventory, inventoryOf } from "./inventory.ts";
 
 const cacheRequest = z.record(z.string(), z.string());
 const hostRequest = z.object({ cache: cacheRequest });
-const layerRequest = z.object({ flavor: z.string(), system: z.string(), compression: z.string() });
+
+type Settings = Pick<LayerState["request"], "flavor" | "system" | "compression">;
 
 /** A stack whose layers are in the cache. */
 export interface CachedStack {
@@ -69,17 +70,17 @@ export function liveTags({ stacks }: OpenedCache): Set<string> {
 }
 
 /** A folder's pins do not say whose they are, but what is built. */
-function cachedStack(state: StackState): (CachedStack & { readonly settings: z.output<typeof layerRequest> }) | undefined {
-  const settings = [...state.resources.keys()].filter((name) => /^comfyui-(.*-)?layer\d/.test(name)).map((name) => state.request(name, layerRequest))[0];
+function cachedStack(state: StackState): (CachedStack & { readonly settings: Settings }) | undefined {
+  const commands = state.layers();
   const kind = state.request("comfyui-host", hostRequest)?.cache["kind"];
-  if (settings === undefined || kind === undefined) return undefined;
-  const layers = [...state.resources.keys()].filter((name) => /^comfyui-(.*-)?layer\d/.test(name)).flatMap((name) => state.answer(name, layerAnswer) ?? []);
+  if (commands[0] === undefined || kind === undefined) return undefined;
+  const { flavor, system, compression } = commands[0].request;
   return {
     name: state.stack,
-    owner: kind === "directory" ? `${settings.flavor}-${settings.compression}` : state.stack,
-    layers: layers.sort((a, b) => (a.layer < b.layer ? -1 : 1)),
+    owner: kind === "directory" ? `${flavor}-${compression}` : state.stack,
+    layers: commands.flatMap(({ answer }) => answer ?? []).sort((a, b) => (a.layer < b.layer ? -1 : 1)),
     image: state.answer("comfyui-publish-image", imageAnswer),
-    settings,
+    settings: { flavor, system, compression },
   };
 }
 

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { newSigningKey, privateKeyOf, publicKeyOf } from "../../config/signing-key.ts";
 import { FaultError } from "../../faults.ts";
-import { table } from "../../table.ts";
+import { cut, table } from "../../table.ts";
 import { onCacheHost } from "../cache/cache-host.ts";
 import { NEXT_KEY, switchKey, trustKeys } from "../cache/key-file.ts";
 import { keysAfter, type KeyState, type KeyStep, keySteps, nextKeyName, nextKeyStep } from "../cache/key-steps.ts";
@@ -126,8 +126,7 @@ async function signAll({ kind, stack, request }: OpenedCache, unsigned: readonly
 }
 
 function textOf({ current, next, trusted, unsigned }: KeyState, coming: ReturnType<typeof nextKeyStep>): string {
-  const cut = (key: string) => (key.length > 66 ? `${key.slice(0, 65)}…` : key);
-  const rows = [["signs", cut(current)], ...trusted.filter((key) => key !== next).map((key) => ["trusted", cut(key)]), ...(next === undefined ? [] : [["to come", cut(next)]])];
+  const rows = [["signs", cut(current, 66)], ...trusted.filter((key) => key !== next).map((key) => ["trusted", cut(key, 66)]), ...(next === undefined ? [] : [["to come", cut(next, 66)]])];
   if (coming === undefined) return `${table(rows)}\n\nNo change is under way. It begins with: npm run --silent ops -- cache rotate-key start`;
   const at = keySteps.indexOf(coming.step);
   const steps = keySteps.map((step, index) => [index < at ? "done" : index === at ? "next" : "", step, WHAT[step]]);

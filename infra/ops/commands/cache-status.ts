@@ -1,4 +1,4 @@
-import { humanSize, table } from "../../table.ts";
+import { cut, humanSize, table } from "../../table.ts";
 import { type BadPath, distinct, healthOf, type PartHealth } from "../cache/health.ts";
 import type { Inventory } from "../cache/inventory.ts";
 import { type CachedStack, liveTags, openCache } from "../cache/open-cache.ts";
@@ -55,11 +55,11 @@ function summaryOf(inventory: Inventory, stacks: readonly CachedStack[], generat
 function rowsOf(kind: string, summary: Summary): string[][] {
   const { problem, location, publicKeys, paths, unsigned, bytes, freeBytes, images, oldest, lastBuilds } = summary;
   const made = lastBuilds.built + lastBuilds.substituted;
-  const cut = (text: string) => (text.length > 66 ? `${text.slice(0, 65)}…` : text);
+  const fitted = (text: string) => cut(text, 66);
   return [
-    ["cache", cut(`${kind}, ${location}`)],
-    ["answers", problem === null ? "yes" : cut(`no: ${problem.replaceAll("\n", " ")}`)],
-    ...publicKeys.map((key, at) => [at === 0 ? "key" : "trusted", cut(key)]),
+    ["cache", fitted(`${kind}, ${location}`)],
+    ["answers", problem === null ? "yes" : fitted(`no: ${problem.replaceAll("\n", " ")}`)],
+    ...publicKeys.map((key, at) => [at === 0 ? "key" : "trusted", fitted(key)]),
     ["holds", `${paths} paths, ${humanSize(bytes)}${freeBytes === null ? "" : `; ${humanSize(freeBytes)} free`}`],
     ["unsigned", `${unsigned} paths`],
     ["images", `${images.length}${oldest === null ? "" : `; the oldest ${images.some(({ kept }) => kept === "pinned") ? "pinned one " : ""}is ${oldest.tag} of ${oldest.at.slice(0, 10)}`}`],

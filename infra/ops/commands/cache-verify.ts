@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { FaultError } from "../../faults.ts";
-import { table } from "../../table.ts";
+import { cut, table } from "../../table.ts";
 import { type BadPath, distinct, healthOf, type PartHealth } from "../cache/health.ts";
 import type { Inventory } from "../cache/inventory.ts";
 import { type OpenedCache, openCache } from "../cache/open-cache.ts";
@@ -74,7 +74,7 @@ function commandFor(left: readonly BadPath[], { deep, mended }: { readonly deep:
 
 function textOf({ bad, left, checked, deep, command }: { bad: readonly BadPath[]; left: readonly BadPath[]; checked: number; deep: boolean; command: string | undefined }): string {
   const head = `${checked} paths ${deep ? "read" : "looked at"}: ${bad.length === 0 ? "all are there, and signed" : `${bad.length} not in order`}`;
-  const rows = bad.map(({ part, path, trouble, detail }) => [trouble, part.slice(0, 16), path.length > 48 ? `${path.slice(0, 47)}…` : path, detail]);
+  const rows = bad.map(({ part, path, trouble, detail }) => [trouble, part.slice(0, 16), cut(path, 48), detail]);
   return [
     head,
     ...(bad.length === 0 ? [] : ["", table([["WHAT", "PART", "PATH"], ...rows.map((row) => row.slice(0, 3) as string[])])]),

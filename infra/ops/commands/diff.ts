@@ -1,4 +1,4 @@
-import { humanSize, table } from "../../table.ts";
+import { cut, humanSize, table } from "../../table.ts";
 import type { OpsCommand } from "../command.ts";
 import { compareImages, type Differences } from "../images/compare.ts";
 import { imageOptions, type ImageOptions, type ReadImage, readImages } from "../images/contents.ts";
@@ -38,5 +38,5 @@ function textOf({ images, same, layers, packages, rebuilt }: Differences, width:
 /** A table of four columns, in which long names and versions are cut: all of it is in --json. */
 function fitted(rows: readonly (readonly string[])[], width: number): string {
   const longest = [0.34, 0.2, 0.22, 0.22].map((share) => Math.floor(share * width) - 1);
-  return table(rows.map((row) => row.map((text, column) => (text.length <= (longest[column] ?? 0) ? text : `${text.slice(0, (longest[column] ?? 1) - 1)}…`))));
+  return table(rows.map((row) => row.map((text, column) => cut(text, longest[column] ?? 0))));
 }
