@@ -41,9 +41,9 @@ function heredoc(name: string, text: string): string {
   return `${name}=$(cat <<'${name}'\n${text.trimEnd()}\n${name}\n)\n`;
 }
 
-/** Only what begins a line: there it is never a part of a text. */
-function withoutComments(script: string): string {
-  return script.replace(/^#.*\n/gm, "");
+/** Only lines that are nothing else; none of these scripts has a text with such a line, which a test sees. */
+export function withoutComments(script: string): string {
+  return script.replace(/^ *#.*\n/gm, "");
 }
 
 /** Who may log in beside whom the machine knows: the configured key itself. An agent's keys are not known here. */
