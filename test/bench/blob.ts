@@ -1,0 +1,85 @@
+/** Making a blob: lib/pack_blob by itself, on a closure that lies in the page cache, against tar and zstd; and what seven layers cost in bytes. */
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { outputs } from "../support/outputs.ts";
+import type { Sandbox } from "../support/sandbox.ts";
+import { warmSandbox } from "../support/warm.ts";
+import { type Comparison, inTurn, type Part } from "./comparison.ts";
+
+/** As a layer's derivation calls it, outside of Nix. */
+export class Packing {
+  readonly command = "python3 -B -I layers/lib/pack_blob";
+  readonly #sandbox: Sandbox;
+  readonly #folder: string;
+  readonly #python: string;
+
+  private constructor(sandbox: Sandbox, folder: string, python: string) {
+    this.#sandbox = sandbox;
+    this.#folder = folder;
+    this.#python = python;
+  }
+
+  static async of(sandbox: Sandbox, paths: readonly string[]): Promise<Packing> {
+    const { layers } = await outputs(sandbox);
+    const folder = join(sandbox.at, "packing");
+    await sandbox.bash(`mkdir -p ${folder}`);
+    const attributes = { attr: "bench", blobLimit: null, compression: "zstd", outputs: { out: join(folder, "out") }, own: paths.map((path) => ({ path })) };
+    writeFileSync(sandbox.host(join(folder, "attributes.json")), JSON.stringify(attributes));
+    return new Packing(sandbox, folder, `${layers["layer1-python"]?.storePath}/bin/python3`);
+  }
+
+  /** Seconds. */
+  async pack(): Promise<number> {
+    await this.#sandbox.bash(`rm -rf ${this.#folder}/out`);
+    const { seconds } = await this.#sandbox.run(this.#python, ["-B", "-I", "layers/lib/pack_blob"], { env: { NIX_ATTRS_JSON_FILE: join(this.#folder, "attributes.json") } });
+    return seconds;
+  }
+
+  get blob(): { readonly size: number; readonly tarSize: number } {
+    const { blobs } = JSON.parse(readFileSync(this.#sandbox.host(join(this.#folder, "out/blob.json")), "utf8")) as { blobs: [{ size: number; tarSize: number }] };
+    return blobs[0];
+  }
+}
+
+const TAR = "tar --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner --hard-dereference --directory=/ -cf - PATHS | zstd -3 -T0 -q -f -o blob";
+
+async function speed(sandbox: Sandbox, packing: Packing, paths: readonly string[], runs: number): Promise<Comparison> {
+  const file = join(sandbox.at, "tar.zst");
+  writeFileSync(sandbox.host(join(sandbox.at, "tar.sh")), TAR.replace("PATHS", paths.map((path) => path.slice(1)).join(" ")).replace("blob", file));
+  await packing.pack();
+  const megabytes = packing.blob.tarSize / 1e6;
+  const figures = await inTurn(
+    runs,
+    async () => megabytes / (await packing.pack()),
+    async () => megabytes / (await sandbox.run("bash", [join(sandbox.at, "tar.sh")])).seconds,
+  );
+  return {
+    what: `making a blob of ${Math.round(megabytes)} MB`,
+    unit: "MB/s",
+    ours: { command: packing.command, figures: figures.ours },
+    theirs: { command: TAR, figures: figures.theirs },
+    goal: { atLeast: 0.9 },
+    note: `Ours also hashes the tar and the blob, and can be made again byte by byte. Sizes: ${packing.blob.size} and ${statSync(sandbox.host(file)).size} bytes.`,
+  };
+}
+
+export const blob: Part = {
+  name: "blob",
+  async measure({ runs, say }) {
+    say("making blobs");
+    await using sandbox = await warmSandbox();
+    const { layers, image } = await outputs(sandbox);
+    const { stdout } = await sandbox.bash(`nix path-info --recursive ${layers["layer6-app"]?.storePath}`);
+    const paths = stdout.trim().split("\n").sort();
+    const packing = await Packing.of(sandbox, paths);
+    const fast = await speed(sandbox, packing, paths, runs);
+    const size: Comparison = {
+      what: "the image's size",
+      unit: "B",
+      ours: { command: "the image's blobs, config and manifest", figures: [image.size] },
+      theirs: { command: `${packing.command}, of layer 6's whole closure`, figures: [packing.blob.size] },
+      goal: { atMost: 1.01 },
+    };
+    return { comparisons: [fast, size] };
+  },
+};

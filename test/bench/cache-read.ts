@@ -1,0 +1,70 @@
+/** Reading from a cache host as the bootstrap makes it, each server behind Caddy, against a plain file from the same Caddy. */
+import { mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeSigningKey, type Server, startCacheHost } from "../support/cache-host.ts";
+import { HostNetwork } from "../support/host-network.ts";
+import { run, type RunOptions } from "../support/process.ts";
+import { type Bench, type Comparison, inTurn, type Part } from "./comparison.ts";
+
+const NIX_CONFIG = "experimental-features = nix-command flakes\nsubstituters =\nbuild-users-group =\n";
+const nix = (args: readonly string[], options: RunOptions = {}) => run("nix", args, { ...options, env: { ...(process.env as Record<string, string>), NIX_CONFIG, ...options.env } });
+
+/** A file that no compression makes smaller, as PyTorch's libraries hardly are, in a store of its own; signed. */
+async function bigPath(folder: string, megabytes: number, keyFile: string): Promise<{ readonly store: string; readonly file: string; readonly path: string }> {
+  const [store, file] = [join(folder, "store"), join(folder, "big")];
+  await run("sh", ["-c", `head -c ${megabytes}000000 /dev/urandom >"$0"`, file]);
+  const path = (await nix(["store", "add-file", "--store", store, file])).stdout.trim();
+  await nix(["store", "sign", "--store", store, "--key-file", keyFile, path]);
+  return { store, file, path };
+}
+
+async function read(server: Server, network: HostNetwork, folder: string, { quick, runs }: Bench): Promise<Comparison> {
+  const megabytes = quick ? 100 : 500;
+  const key = await makeSigningKey(folder, `bench-${server}`);
+  const { store, file, path } = await bigPath(folder, megabytes, key.file);
+  const { machine, push } = await startCacheHost(network, { server, key });
+  const NIX_SSHOPTS = (await machine.sshArguments(push.file)).join(" ");
+  await nix(["copy", "--from", store, "--to", `ssh://comfyui-push@${machine.address}`, path], { env: { NIX_SSHOPTS } });
+  await machine.bash("mkdir -p /srv/plain && cat >/srv/plain/big", { input: await readFile(file) });
+  await machine.bash("setsid caddy file-server --listen :8081 --root /srv/plain >/dev/null 2>&1 & sleep 1");
+  const into = join(folder, "into");
+  const figures = await inTurn(
+    runs,
+    async () => {
+      await run("sh", ["-c", 'chmod -R u+w "$0" 2>/dev/null; rm -rf "$0"', into]);
+      return megabytes / (await nix(["copy", "--from", `http://${machine.address}`, "--to", into, "--option", "trusted-public-keys", key.public, path])).seconds;
+    },
+    async () => megabytes / (await run("curl", ["-sSf", "-o", join(folder, "plain"), `http://${machine.address}:8081/big`])).seconds,
+  );
+  await machine.stop();
+  return {
+    what: `reading ${megabytes} MB from the cache (${server})`,
+    unit: "MB/s",
+    ours: { command: "nix copy --from http://CACHE --to FRESH_STORE PATH", figures: figures.ours },
+    theirs: { command: "curl -o FILE http://CACHE:8081/big (Caddy's file server)", figures: figures.theirs },
+    ...(server === "harmonia" && { goal: { atLeast: 0.8 } }),
+    note: "Nix also verifies hash and signature, and writes the path into a store.",
+  };
+}
+
+export const cacheRead: Part = {
+  name: "cache-read",
+  async measure(bench) {
+    const network = await HostNetwork.start();
+    const folder = await mkdtemp(join(tmpdir(), "comfyui-bench-"));
+    try {
+      const comparisons: Comparison[] = [];
+      for (const server of ["harmonia", "nix-serve"] as const) {
+        bench.say(`reading from ${server}`);
+        const own = join(folder, server);
+        await run("mkdir", [own]);
+        comparisons.push(await read(server, network, own, bench));
+      }
+      return { comparisons };
+    } finally {
+      await network.stop();
+      await run("sh", ["-c", 'chmod -R u+w "$0" && rm -rf "$0"', folder]);
+    }
+  },
+};
