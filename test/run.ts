@@ -64,6 +64,8 @@ async function main(phases: Phases, wanted: readonly string[]): Promise<boolean>
   // All that the tests write to the temporary folder goes away at the end, whatever happens to a test.
   const folder = mkdtempSync(join(tmpdir(), "comfyui-run-"));
   process.env.TMPDIR = process.env.COMFYUI_TEST_RUN = folder;
+  // Copies of the project at paths that never come again would fill the checkout's.
+  process.env.NODE_COMPILE_CACHE = join(folder, "node-cache");
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => abort.abort(name));
   const totals: Totals = new Map();
