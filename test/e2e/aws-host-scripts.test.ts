@@ -201,11 +201,11 @@ describe("open-cache.sh", () => {
   const [signingKey, other] = [newSigningKey("team-1"), newSigningKey("team-1")];
   let at = 0;
 
-  /** A team's two secrets: that of the signing key has this value, that of the push key has none yet. */
-  async function secretsOf(stack: string, value = signingKey): Promise<{ region: string; signingKey: string; pushKey: string }> {
+  /** A team's two secrets: that of the signing key has a value, that of the push key has none yet. */
+  async function secretsOf(stack: string): Promise<{ region: string; signingKey: string; pushKey: string }> {
     aws.rules([]);
     const names = { region: "us-east-1", signingKey: `comfyui/${stack}/cache-signing-key`, pushKey: `comfyui/${stack}/cache-push-key` };
-    await aws.ask("secretsmanager", "create-secret", "--name", names.signingKey, "--secret-string", value);
+    await aws.ask("secretsmanager", "create-secret", "--name", names.signingKey, "--secret-string", signingKey);
     await aws.ask("secretsmanager", "create-secret", "--name", names.pushKey);
     return names;
   }

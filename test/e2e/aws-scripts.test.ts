@@ -16,8 +16,8 @@ before(async () => {
 after(() => aws.stop());
 
 /** The script's answer; fails where it has none. */
-async function answerOf(script: string, request: object, env: Record<string, string> = {}): Promise<{ answer: Record<string, unknown>; said: string }> {
-  const { code, stdout, stderr } = await ask(script, request, env);
+async function answerOf(script: string, request: object): Promise<{ answer: Record<string, unknown>; said: string }> {
+  const { code, stdout, stderr } = await ask(script, request);
   assert.equal(code, 0, stderr);
   return { answer: JSON.parse(stdout) as Record<string, unknown>, said: stderr };
 }

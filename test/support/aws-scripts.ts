@@ -8,7 +8,7 @@ import type { Result } from "./process.ts";
 export const SHORT = "InsufficientInstanceCapacity";
 
 /** Runs a script of pulumi's machine with this request. */
-export function askScript(aws: AwsStandIn, script: string, request: object, env: Record<string, string> = {}): Promise<Result> {
+export function askScript(aws: AwsStandIn, script: string, request: object, env: Record<string, string>): Promise<Result> {
   return aws.script(script, [], { input: JSON.stringify({ protocol, region: "us-east-1", ...request }), env });
 }
 

@@ -36,8 +36,8 @@ export class LayersCopy {
   }
 
   /** All layers in one run of Nix. Where that fails, each by itself, so that one layer's error does not hide the others. */
-  async derivations(layers: readonly string[], flavor = "sample"): Promise<Derivations> {
-    const set = `path:${this.#inside}#legacyPackages.x86_64-linux.${flavor}.zstd`;
+  async derivations(layers: readonly string[]): Promise<Derivations> {
+    const set = `path:${this.#inside}#legacyPackages.x86_64-linux.sample.zstd`;
     const together = await this.#sandbox.run("nix", ["eval", ...OPTIONS, set, "--apply", `builtins.mapAttrs (_: ${DRV_PATHS})`], { allowFailure: true });
     if (together.code === 0) {
       const found = JSON.parse(together.stdout) as Record<string, string>;

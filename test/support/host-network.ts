@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type Bridge, makeBridge, openOutward, outwardMtu } from "./bridge.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { debianImage } from "./debian-image.ts";
-import { Docker, type DockerKind } from "./docker.ts";
+import { Docker } from "./docker.ts";
 import { run } from "./process.ts";
 
 export interface KeyPair {
@@ -67,14 +67,14 @@ export class HostNetwork {
     this.#cleanup = cleanup;
   }
 
-  static async start(kind: DockerKind = "installed"): Promise<HostNetwork> {
+  static async start(): Promise<HostNetwork> {
     return assemble(async (cleanup) => {
       await detachStaleDisks();
       const folder = await mkdtemp(join(tmpdir(), DISKS));
       cleanup.add(() => run("rm", ["-rf", "--one-file-system", folder]));
       const bridge = await makeBridge(cleanup);
       await openOutward(bridge, cleanup);
-      const docker = await Docker.start(kind);
+      const docker = await Docker.start();
       cleanup.add(() => docker.stop());
       const options = { "com.docker.network.bridge.name": bridge.name, "com.docker.network.driver.mtu": await outwardMtu() };
       const settings = Object.entries(options).flatMap(([name, value]) => ["--opt", `${name}=${value}`]);

@@ -5,22 +5,16 @@ import { join } from "node:path";
 import type { Result, RunOptions } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-export interface Recorded {
-  readonly urn: string;
-  /** The JSON request on the command's standard input. */
-  readonly stdin: string;
-}
-
 interface Exported {
   readonly deployment: { readonly resources?: ReadonlyArray<{ readonly urn: string; readonly inputs?: { readonly stdin?: string } }> };
 }
 
-/** A command as the stack's state has it. */
-export async function recordedCommand(sandbox: Sandbox, name: string): Promise<Recorded> {
+/** A command as the stack's state has it: the JSON request on its standard input. */
+export async function recordedCommand(sandbox: Sandbox, name: string): Promise<{ readonly stdin: string }> {
   const { stdout } = await sandbox.run("pulumi", ["stack", "export"]);
   const found = (JSON.parse(stdout) as Exported).deployment.resources?.find(({ urn }) => urn.endsWith(`::${name}`));
   if (found?.inputs?.stdin === undefined) throw new Error(`the stack's state has no command ${name}`);
-  return { urn: found.urn, stdin: found.inputs.stdin };
+  return { stdin: found.inputs.stdin };
 }
 
 /** Runs a script of infra/hosts the way the command provider does. */

@@ -116,10 +116,10 @@ export class HostStack {
     await machine.startUnits();
   }
 
-  /** A machine that is not set up yet in the build host's place: same address and, unless said otherwise, same host key. */
-  async replaceBuildHost(options: Omit<MachineOptions, "name"> = {}): Promise<void> {
+  /** A machine that is not set up yet in the build host's place: same address, same host key. */
+  async replaceBuildHost(): Promise<void> {
     await this.build.remove();
-    this.#build = await this.machine({ name: "build", ...options });
+    this.#build = await this.machine({ name: "build" });
   }
 
   /** The configuration of the stack, in its own laptop or another; members of the sections are changed one by one. */

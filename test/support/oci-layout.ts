@@ -4,7 +4,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Layout {
-  readonly path: string;
   /** For skopeo. */
   readonly reference: string;
   /** The manifest's file. */
@@ -29,5 +28,5 @@ export function ociLayout(folder: string, tag: string, layers: readonly (string 
   const manifest = add("application/vnd.oci.image.manifest.v1+json", JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config, layers: blobs }));
   writeFileSync(join(path, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   writeFileSync(join(path, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [{ ...manifest, annotations: { "org.opencontainers.image.ref.name": tag } }] }));
-  return { path, reference: `oci:${path}:${tag}`, manifest: join(path, "blobs/sha256", manifest.digest.slice(7)), digest: manifest.digest, blobs: blobs.map(({ digest }) => digest) };
+  return { reference: `oci:${path}:${tag}`, manifest: join(path, "blobs/sha256", manifest.digest.slice(7)), digest: manifest.digest, blobs: blobs.map(({ digest }) => digest) };
 }

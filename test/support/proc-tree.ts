@@ -4,7 +4,6 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 export interface Process {
   readonly pid: number;
   readonly parent: number;
-  readonly group: number;
   /** The program's name, as the kernel cuts it (15 characters). */
   readonly name: string;
   /** The whole command line, arguments joined by spaces. */
@@ -27,11 +26,10 @@ function readProcess(pid: number): Process | undefined {
   return unlessGone(() => {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name stands in parentheses and may hold spaces and parentheses itself.
-    const [state = "", parent = "0", group = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state = "", parent = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return {
       pid,
       parent: Number(parent),
-      group: Number(group),
       name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
       command: readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim(),
       zombie: state === "Z",

@@ -36,16 +36,10 @@ export interface Result {
 
 /** A command that ended with another code than 0; the message holds the last part of what it said. */
 export class CommandFailed extends Error {
-  readonly #result: Result;
   constructor(line: string, result: Result) {
     const end = result.signal ?? `exit code ${result.code}`;
     super(`${line}: ${end} after ${result.seconds.toFixed(1)} s\n${result.stderr.slice(-4000)}\n${result.stdout.slice(-4000)}`);
     this.name = "CommandFailed";
-    this.#result = result;
-  }
-
-  get result(): Result {
-    return this.#result;
   }
 }
 
@@ -149,14 +143,6 @@ export class Running {
   /** A signal to this process alone. */
   signal(signal: NodeJS.Signals): void {
     sendSignal(this.pid, signal);
-  }
-
-  /** A signal to every process of its group, as Ctrl-C in a terminal sends it. The wrapper must live to report the end. */
-  signalGroup(signal: NodeJS.Signals): void {
-    const leader = this.#child.pid;
-    for (const { pid, group } of processes()) {
-      if (group === leader && !(this.#wrapper && pid === leader)) sendSignal(pid, signal);
-    }
   }
 
   /** Ends it: SIGTERM, after `grace` milliseconds SIGKILL to it and to everything that descends from it. */

@@ -3,7 +3,6 @@ import { resourceName } from "../../infra/preview/steps.ts";
 
 export interface ResourceRun {
   readonly name: string;
-  readonly type: string;
   /** create, update, replace, delete, same … */
   readonly op: string;
   /** Places in the order of events: two resources ran side by side where one started before the other ended. */
@@ -52,7 +51,7 @@ function parseLines(log: string): Event[] {
 
 function begin({ op, urn, type, ...states }: Metadata, started: number): ResourceRun {
   const custom = (states.new ?? states.old)?.custom === true && !type.startsWith("pulumi:");
-  return { name: resourceName(urn), type, op, started, ended: undefined, failed: false, custom };
+  return { name: resourceName(urn), op, started, ended: undefined, failed: false, custom };
 }
 
 export function parseEvents(log: string): Events {

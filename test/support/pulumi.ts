@@ -70,7 +70,7 @@ export async function destroy(sandbox: Sandbox, options: PulumiOptions = {}): Pr
   return (await startUpdate(sandbox, "destroy", options)).finish();
 }
 
-async function cli(sandbox: Sandbox, args: readonly string[], options: PulumiOptions): Promise<Result> {
+async function cli(sandbox: Sandbox, args: readonly string[], options: PulumiOptions = {}): Promise<Result> {
   await initStack(sandbox);
   return sandbox.run("pulumi", [...args, ...BASE, ...(options.args ?? [])], options);
 }
@@ -81,13 +81,13 @@ export async function preview(sandbox: Sandbox, options: PulumiOptions = {}): Pr
 }
 
 /** What a person reads: the text of `pulumi preview --diff`. */
-export async function previewDiff(sandbox: Sandbox, options: PulumiOptions = {}): Promise<string> {
-  return (await cli(sandbox, ["preview", "--diff"], options)).stdout;
+export async function previewDiff(sandbox: Sandbox): Promise<string> {
+  return (await cli(sandbox, ["preview", "--diff"])).stdout;
 }
 
 /** The stack's outputs, secrets shown. */
-export async function stackOutput(sandbox: Sandbox, options: PulumiOptions = {}): Promise<Record<string, unknown>> {
-  const { stdout } = await cli(sandbox, ["stack", "output", "--json", "--show-secrets"], options);
+export async function stackOutput(sandbox: Sandbox): Promise<Record<string, unknown>> {
+  const { stdout } = await cli(sandbox, ["stack", "output", "--json", "--show-secrets"]);
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 

@@ -10,13 +10,9 @@ export interface Request {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly status: number;
-  /** Bytes of the answer's body. */
-  readonly sent: number;
-  readonly agent: string;
 }
 
 export interface BlobUpload {
-  readonly repository: string;
   readonly digest: string;
   /** Bytes of this blob that the registry received. */
   readonly received: number;
@@ -28,14 +24,14 @@ export interface ManifestUpload {
   readonly reference: string;
 }
 
-const LINE = /^\S+ \S+ \S+ \[[^\]]*\] "(\S+) (\S+) [^"]*" (\d+) (\d+|-) "[^"]*" "([^"]*)"$/;
+const LINE = /^\S+ \S+ \S+ \[[^\]]*\] "(\S+) (\S+) [^"]*" (\d+) (?:\d+|-) "[^"]*" "[^"]*"$/;
 
 export function parseAccessLog(log: string): Request[] {
   const lines = log.split("\n").filter((line) => line !== "");
   return lines.map((line) => {
-    const [, method = "", address = "", status, sent = "0", agent = ""] = LINE.exec(line) ?? fail(line);
+    const [, method = "", address = "", status] = LINE.exec(line) ?? fail(line);
     const { pathname, searchParams } = new URL(address, "http://registry");
-    return { method, path: pathname, query: searchParams, status: Number(status), sent: sent === "-" ? 0 : Number(sent), agent };
+    return { method, path: pathname, query: searchParams, status: Number(status) };
   });
 }
 
@@ -51,10 +47,9 @@ function offset(state: string): number {
 
 export function blobUploads(requests: readonly Request[]): BlobUpload[] {
   return requests.flatMap(({ method, path, query, status }) => {
-    const repository = /^\/v2\/(.+)\/blobs\/uploads\/[^/]+$/.exec(path)?.[1];
     const [digest, state] = [query.get("digest"), query.get("_state")];
-    if (method !== "PUT" || status !== 201 || !repository || !digest || !state) return [];
-    return [{ repository, digest, received: offset(state) }];
+    if (method !== "PUT" || status !== 201 || !/^\/v2\/.+\/blobs\/uploads\/[^/]+$/.test(path) || !digest || !state) return [];
+    return [{ digest, received: offset(state) }];
   });
 }
 

@@ -11,7 +11,7 @@ import { type BlobUpload, blobUploads, manifestUploads, parseAccessLog, type Req
 /** Everything that a registry received in a window of time. */
 export interface Received {
   readonly blobs: readonly BlobUpload[];
-  readonly manifests: ReadonlyArray<{ readonly repository: string; readonly reference: string; readonly digest: string; readonly size: number }>;
+  readonly manifests: ReadonlyArray<{ readonly reference: string; readonly digest: string; readonly size: number }>;
   /** Bytes of all blobs and manifests. */
   readonly total: number;
 }
@@ -38,12 +38,12 @@ export class Registry {
     this.#cleanup = cleanup;
   }
 
-  /** `user`: the only one who may read or write; default: everyone may. `at`: the address that it listens on. */
-  static async start(user?: User, at = "127.0.0.1"): Promise<Registry> {
+  /** `user`: the only one who may read or write; default: everyone may. */
+  static async start(user?: User): Promise<Registry> {
     return assemble(async (cleanup) => {
       const folder = await mkdtemp(join(tmpdir(), "comfyui-registry-"));
       cleanup.add(() => run("rm", ["-rf", folder]));
-      const address = `${at}:${await freePort()}`;
+      const address = `127.0.0.1:${await freePort()}`;
       const config = {
         version: "0.1",
         log: { level: "info", accesslog: { disabled: false } },
@@ -62,13 +62,8 @@ export class Registry {
     });
   }
 
-  /** The access log as the registry wrote it: one line per request. */
-  accessLog(): string {
-    return this.#process.output().stdout;
-  }
-
   requests(): Request[] {
-    return parseAccessLog(this.accessLog());
+    return parseAccessLog(this.#process.output().stdout);
   }
 
   /** What came in with the requests after the first `since` ones (`requests().length` at the window's start). */
@@ -79,7 +74,7 @@ export class Registry {
     const manifests = [];
     for (const { repository, reference } of manifestUploads(requests)) {
       const digest = await this.#manifestDigest(repository, reference);
-      manifests.push({ repository, reference, digest, size: await this.#size(digest) });
+      manifests.push({ reference, digest, size: await this.#size(digest) });
     }
     const total = [...blobs.map(({ received }) => received), ...manifests.map(({ size }) => size)].reduce((a, b) => a + b, 0);
     return { blobs, manifests, total };

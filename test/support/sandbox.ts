@@ -63,7 +63,6 @@ const AT = "/tmp/comfyui-sandbox";
 interface Parts {
   readonly folder: string;
   readonly at: string;
-  readonly checkout: string;
   readonly env: Readonly<Record<string, string>>;
   readonly namespace: Namespace;
   readonly cleanup: Cleanup;
@@ -78,7 +77,6 @@ export class Sandbox {
   /** The sandbox's folder as seen outside. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly checkout: string;
   readonly #namespace: Namespace;
   readonly #cleanup: Cleanup;
   #store: Store;
@@ -87,7 +85,6 @@ export class Sandbox {
     this.folder = parts.folder;
     this.at = parts.at;
     this.root = join(parts.at, "project");
-    this.checkout = parts.checkout;
     this.env = parts.env;
     this.#namespace = parts.namespace;
     this.#cleanup = parts.cleanup;
@@ -102,8 +99,8 @@ export class Sandbox {
   }
 
   /** A sandbox in the state of a snapshot. It is seen at the snapshot's path, because stacks record paths. */
-  static async from(snapshot: Snapshot, options: Omit<SandboxOptions, "store" | "at"> = {}): Promise<Sandbox> {
-    return Sandbox.#make({ ...options, store: snapshot.store }, snapshot.at, async (folder) => {
+  static async from(snapshot: Snapshot): Promise<Sandbox> {
+    return Sandbox.#make({ store: snapshot.store }, snapshot.at, async (folder) => {
       await copyInto(join(snapshot.folder, "files"), join(folder, "files"));
     });
   }
@@ -127,7 +124,7 @@ export class Sandbox {
       await namespace.mountNix(store.lower, join(folder, "nix"));
       const shell = tools === "none" ? machineEnvironment(checkout) : await projectEnvironment(checkout, root);
       const env = { ...shell, ...privateFolders(at), ...options.env };
-      return new Sandbox({ folder, at, checkout, env, namespace, cleanup, store });
+      return new Sandbox({ folder, at, env, namespace, cleanup, store });
     });
   }
 
@@ -168,10 +165,10 @@ export class Sandbox {
     return this.#namespace.processes().filter(({ name, command }) => pattern.test(name) || pattern.test(command));
   }
 
-  /** Sends a signal to all processes that match; answers which. */
-  kill(pattern: RegExp, signal: NodeJS.Signals = "SIGKILL"): Process[] {
+  /** Kills all processes that match; answers which. */
+  kill(pattern: RegExp): Process[] {
     const found = this.processes(pattern);
-    for (const { pid } of found) sendSignal(pid, signal);
+    for (const { pid } of found) sendSignal(pid, "SIGKILL");
     return found;
   }
 

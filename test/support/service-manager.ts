@@ -34,25 +34,22 @@ esac
 export class ServiceManager {
   readonly #machine: HostMachine;
   readonly #requests: Running;
-  #stopped = false;
-  /** Ends with the first unit that cannot be started. */
-  readonly #work: Promise<void>;
 
   private constructor(machine: HostMachine, requests: Running) {
     this.#machine = machine;
     this.#requests = requests;
-    this.#work = this.#serve();
-    this.#work.catch(() => undefined);
+    // Ends with the first unit that cannot be started.
+    this.#serve().catch(() => undefined);
   }
 
-  /** Works until the machine is switched off or `stop`; to be started again after a restart. */
+  /** Works until the machine is switched off; to be started again after a restart. */
   static async start(machine: HostMachine): Promise<ServiceManager> {
     await machine.run(["bash", "-euc", `mkdir -p /run/systemd/system ${FOLDER}; : >${FOLDER}/requests; cat >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl`], { input: SYSTEMCTL });
     return new ServiceManager(machine, machine.start(["tail", "-n", "+1", "-f", `${FOLDER}/requests`]));
   }
 
   async #serve(): Promise<void> {
-    for (let done = 0; !this.#stopped && !this.#requests.ended; await sleep(50)) {
+    for (let done = 0; !this.#requests.ended; await sleep(50)) {
       const lines = this.#requests.output().stdout.split("\n").slice(0, -1);
       for (const line of lines.slice(done)) await this.#answer(line.split(" "));
       done = lines.length;
@@ -67,11 +64,5 @@ export class ServiceManager {
   async #act(verb: string, unit: string): Promise<void> {
     if (verb === "restart") await stopUnit(this.#machine, unit);
     await startUnit(this.#machine, unit);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#requests.stop();
-    await this.#work;
   }
 }

@@ -7,8 +7,6 @@ import { run, type Running } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export interface SshServerOptions {
-  /** Default: a free one. */
-  readonly port?: number;
   /** Lines for sshd_config. */
   readonly config?: readonly string[];
 }
@@ -19,10 +17,10 @@ export interface KeyPair {
 }
 
 /** A new key pair, as ssh-keygen makes it. */
-export async function keyPair(folder: string, type = "ed25519", more: readonly string[] = []): Promise<KeyPair> {
+export async function keyPair(folder: string): Promise<KeyPair> {
   const file = join(folder, `key-${process.hrtime.bigint()}`);
   await mkdir(folder, { recursive: true });
-  await run("ssh-keygen", ["-q", "-t", type, "-N", "", "-C", "test", "-f", file, ...more]);
+  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", file]);
   return { secret: await readFile(file, "utf8"), public: (await readFile(`${file}.pub`, "utf8")).trim() };
 }
 
@@ -49,7 +47,7 @@ export class SshServer {
 
   /** Starts it for root, whose home is then the sandbox's. Ends with the sandbox. */
   static async start(sandbox: Sandbox, options: SshServerOptions = {}): Promise<SshServer> {
-    const port = options.port ?? (await freePort());
+    const port = await freePort();
     const folder = join(sandbox.folder, `files/sshd-${port}`);
     const inside = `${sandbox.at}/sshd-${port}`;
     const [host, user] = [await keyPair(folder), await keyPair(folder)];
@@ -93,11 +91,6 @@ export class SshServer {
     const { sshd, libraries } = await openssh();
     this.#running = this.#sandbox.start(sshd, ["-D", "-e", "-f", this.#config], { env: { LD_LIBRARY_PATH: libraries } });
     await this.#running.outputMatches(/Server listening on 127\.0\.0\.1/);
-  }
-
-  /** What it said: logins, refusals. */
-  log(): string {
-    return this.#running?.output().stderr ?? "";
   }
 
   /** Ends the server; sessions go on, as with a restart of the service. */

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { prefetchedStore } from "./prefetched-store.ts";
 import { up, type Update } from "./pulumi.ts";
 import type { ResourceRun } from "./pulumi-events.ts";
-import { Sandbox, type SandboxOptions, Snapshot, type Store } from "./sandbox.ts";
+import { Sandbox, Snapshot, type Store } from "./sandbox.ts";
 import { once } from "./test-cache.ts";
 
 /** A sandbox whose stack is up: seven layers built and in the cache, the image published. */
-export async function warmSandbox(options: Omit<SandboxOptions, "store" | "at"> = {}): Promise<Sandbox> {
-  return Sandbox.from((await firstUp()).snapshot, options);
+export async function warmSandbox(): Promise<Sandbox> {
+  return Sandbox.from((await firstUp()).snapshot);
 }
 
 interface FirstUp {
