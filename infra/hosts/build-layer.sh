@@ -4,14 +4,9 @@
 # Safe to run at any time and any number of times; what is there already is not built again.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/disk.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/build.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/metrics.sh"
+. "$HOSTS/run.sh"
+. "$HOSTS/build.sh"
+. "$HOSTS/metrics.sh"
 
 need jq nix nix-store flock timeout sha256sum
 read_request .layer .fingerprint .inputs .system .flavor .compression .graph .below .cache.kind .substituters
@@ -43,23 +38,19 @@ cache_deliver "$LOG" "layers/$layer/$fingerprint" "${drvs[@]}"
 
 # By what was built, not by the key: an edited comment is another key for the same thing.
 record=$STATE/records/$name/$(printf '%s\n' "${outs[@]}" | word).json
-if [ "$has_blob" = true ]; then
-  blobs=$(jq -c '[.mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}]' "${outs[2]}/blob.json")
-else
-  blobs=[]
-fi
-known=null
-[ ! -s "$record" ] || known=$(cat "$record")
+blob=/dev/null
+[ "$has_blob" = false ] || blob=${outs[2]}/blob.json
 jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${outs[0]}" \
-  --argjson blobs "$blobs" \
+  --slurpfile blob "$blob" --slurpfile known <(cat "$record" 2>/dev/null || [ $? -eq 1 ]) \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \
   --argjson built "$(sed -n "s/^building '\([^']*\)'.*/\1/p" "$LOG" | sort -u | wc -l)" \
   --argjson substituted "$(grep "^copying path '.* from '" "$LOG" | grep -c -v " from 'ssh" || [ $? -eq 1 ])" \
-  --argjson known "$known" --argjson cached "$CACHED" '
-  {layer: $layer, fingerprint: $fingerprint, storePath: $storePath, blobs: $blobs,
+  --argjson cached "$CACHED" '
+  {layer: $layer, fingerprint: $fingerprint, storePath: $storePath,
+   blobs: [$blob[] | .mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}],
    seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false, cached: $cached,
    startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
-  | if $known != null and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known.seconds} else . end' >"$WORK/answer.json"
+  | if $known != [] and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known[0].seconds} else . end' >"$WORK/answer.json"
 contents=$(nix path-info --closure-size "${outs[0]}" | awk '{ print $2 }')
 jq -c --argjson closure "$contents" '{built, substituted, reused, cached, storePath, closureSize: $closure,
   sizes: [.blobs[].size], tarSizes: [.blobs[].tarSize]}' "$WORK/answer.json" >"$WORK/facts.json"

@@ -1,5 +1,7 @@
-# A build to its end: what this host can take out of its way is taken out of its way. Sourced, never run.
+# A build to its end: what this host can take out of its way is taken out of its way. Sourced after run.sh, never run.
 # shellcheck shell=bash
+
+. "$HOSTS/disk.sh"
 
 # A locked file is in none of the caches either; layers/package-sets/debian/files.nix says so.
 readonly LOCKED_FILE_MISSING='is not in the Nix store: run |missing-from-the-store'
@@ -74,5 +76,5 @@ fetch_locked() {
   local names
   names=$(nix build --dry-run --no-write-lock-file --no-update-lock-file "${NIX_OPTIONS[@]}" "$@" 2>&1 |
     sed -n -E 's|^ *[^ ]*/[0-9a-z]{32}-(.*)\.drv$|\1|p' | jq -cnR '[inputs]')
-  jq -c --argjson only "$names" '{protocol, flavor, relock: false, $only}' <<<"$REQUEST" | bash "$ROOT/infra/hosts/prefetch.sh" >>"$LOG"
+  jq -c --argjson only "$names" '{protocol, flavor, relock: false, $only}' <<<"$REQUEST" | bash "$HOSTS/prefetch.sh" >>"$LOG"
 }

@@ -2,8 +2,7 @@
 # The bucket that mirrors a cache, where it has one: read after the cache, and given what the cache got, whose signatures it keeps.
 # It is never a reason to fail: what it lacks stays noted on this host, and goes there with the next push. Sourced by cache.sh.
 
-# shellcheck source=cache-bucket.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache-bucket.sh"
+. "$HOSTS/cache-bucket.sh"
 
 # Where it is written to, and by which address it is read; nothing where there is none. As cache_find leaves them.
 # shellcheck disable=SC2034  # read by nix.sh and nix-settings.sh

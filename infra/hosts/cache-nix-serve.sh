@@ -2,8 +2,7 @@
 # A binary cache on a host of its own, which serves its Nix store over HTTP; pushed to over SSH. Sourced by cache.sh, which says
 # what each function is for. What is pushed is signed here: the cache's host knows the public key alone and refuses the rest.
 
-# shellcheck source=cache-remote.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
+. "$HOSTS/cache-remote.sh"
 
 CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.trusted .cache.push.host .cache.push.port .cache.push.user .cache.push.hostKey "${CACHE_KEY_WANTS[@]}")
 [ "$CACHE_SECRETS" = false ] || CACHE_OPEN_WANTS+=(.cache.secrets.pushKey)

@@ -1,10 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # A binary cache in a bucket. Sourced by cache.sh, which says what each function is for.
 
-# shellcheck source=cache-remote.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache-remote.sh"
-# shellcheck source=bucket-objects.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/bucket-objects.sh"
+. "$HOSTS/cache-remote.sh"
+. "$HOSTS/bucket-objects.sh"
 
 CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.trusted "${CACHE_KEY_WANTS[@]}")
 CACHE_TOOLS=()

@@ -21,8 +21,8 @@
 
 readonly CACHE_KINDS=(directory nix-serve s3)
 
-# shellcheck source=cache-mirror.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache-mirror.sh"
+. "$HOSTS/nix.sh"
+. "$HOSTS/cache-mirror.sh"
 
 # As cache_find leaves them where it says nothing else; read by the other scripts too.
 # shellcheck disable=SC2034
@@ -37,7 +37,7 @@ use_cache() {
   [[ " ${CACHE_KINDS[*]} " = *" $kind "* ]] ||
     fail REQUEST_INVALID "the cache's kind is not known" "run 'pulumi up' with the program of this script's revision" "$kind" "${CACHE_KINDS[*]}"
   # shellcheck source=cache-directory.sh
-  . "$(dirname -- "${BASH_SOURCE[0]}")/cache-$kind.sh"
+  . "$HOSTS/cache-$kind.sh"
   need "${CACHE_TOOLS[@]}"
 }
 

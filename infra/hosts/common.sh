@@ -4,15 +4,15 @@
 # The form of requests and answers; the same number stands in infra/request.ts.
 readonly PROTOCOL=3
 
-# The project's folder on this host, and where this host keeps logs, locks, work copies, roots and records.
+# The project's folder on this host, these scripts, and where this host keeps logs, locks, work copies, roots and records.
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+HOSTS=$ROOT/infra/hosts
 # shellcheck disable=SC2034  # read by the scripts that source this file
 STATE=${COMFYUI_STATE:-$ROOT/.local/host}
 # shellcheck disable=SC2034
 KEYS=${COMFYUI_KEYS:-$ROOT/.local/keys}
 
-# shellcheck source=infra/hosts/messages.sh
-. "$ROOT/infra/hosts/messages.sh"
+. "$HOSTS/messages.sh"
 
 # need TOOL...: every tool that is not on PATH, all at once.
 need() {
@@ -58,15 +58,33 @@ asked() {
     fail REQUEST_INVALID "the request lacks $1" "run 'pulumi up' with the program of this script's revision"
 }
 
-# need_nix: a Nix of 2.18 or newer.
-need_nix() {
-  local version
-  version=$(nix --version | sed 's/.* //')
-  printf '2.18\n%s\n' "$version" | sort --version-sort --check=quiet ||
-    fail HOST_NIX_OLD "this host's Nix is too old" "on the machine that runs pulumi 'npm run setup', then '. .local/env.sh'; a host over SSH is bootstrapped again" "$version ($(command -v nix))" "2.18 or newer"
+# open_work: WORK, a folder of this run alone. Blobs may be larger than the temporary folder.
+open_work() {
+  mkdir -p "$STATE/work"
+  WORK=$(mktemp -d -- "$STATE/work/ops.XXXXXX")
+  trap 'rm -rf -- "$WORK"' EXIT
 }
 
-# in_url TEXT: a path as a part of a URL (a checkout's folder may have a space in its name).
+# need_nix: a Nix of 2.18 or newer. What it says of itself, into NIX_VERSION.
+need_nix() {
+  NIX_VERSION=$(nix --version)
+  printf '2.18\n%s\n' "${NIX_VERSION##* }" | sort --version-sort --check=quiet ||
+    fail HOST_NIX_OLD "this host's Nix is too old" "on the machine that runs pulumi 'npm run setup', then '. .local/env.sh'; a host over SSH is bootstrapped again" "${NIX_VERSION##* } ($(command -v nix))" "2.18 or newer"
+}
+
+# in_url PATH: as a part of a URL, percent-encoded byte by byte (a checkout's folder may have a space in its name).
 in_url() {
-  jq -rn --arg text "$1" '$text | split("/") | map(@uri) | join("/")'
+  local LC_ALL=C at char number url=''
+  for ((at = 0; at < ${#1}; at++)); do
+    char=${1:at:1}
+    case $char in
+      [a-zA-Z0-9/._~-]) ;;
+      *)
+        printf -v number '%d' "'$char"
+        printf -v char '%%%02X' "$((number & 255))"
+        ;;
+    esac
+    url+=$char
+  done
+  printf '%s' "$url"
 }

@@ -4,7 +4,7 @@
 # stdout  {"committed": seconds since 1970}; where git fails, its words on stderr
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/git-tree.sh"
+. "$HOSTS/git-tree.sh"
 
 need jq git tar
 read_request .git .rev .folder

@@ -1,6 +1,8 @@
 # Nix on the host: options, and the build that outlives its script. Sourced, never run.
 # shellcheck shell=bash
 
+. "$HOSTS/nix-settings.sh"
+
 # Longest time one build may take, in seconds.
 LIMIT=${COMFYUI_LAYER_TIMEOUT:-14400}
 

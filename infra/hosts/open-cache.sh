@@ -5,11 +5,9 @@
 # (cacheAnswer)
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/aws/cli.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/aws/cache-keys.sh"
+. "$HOSTS/cache.sh"
+. "$HOSTS/aws/cli.sh"
+. "$HOSTS/aws/cache-keys.sh"
 
 need jq nix flock
 read_request .cache.kind

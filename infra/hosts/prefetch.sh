@@ -12,17 +12,11 @@
 # Environment: COMFYUI_STATE, COMFYUI_DOWNLOADS (folders), COMFYUI_DEBIAN_MIRROR (where this machine's apt is not Debian's).
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=common.sh
-. "$here/common.sh"
-# shellcheck source=prefetch-debian.sh
-. "$here/prefetch-debian.sh"
-# shellcheck source=prefetch-given.sh
-. "$here/prefetch-given.sh"
-# shellcheck source=git-tree.sh
-. "$here/git-tree.sh"
-# shellcheck source=prefetch-sources.sh
-. "$here/prefetch-sources.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+. "$HOSTS/prefetch-debian.sh"
+. "$HOSTS/prefetch-given.sh"
+. "$HOSTS/git-tree.sh"
+. "$HOSTS/prefetch-sources.sh"
 downloads=${COMFYUI_DOWNLOADS:-$ROOT/.local/downloads}
 again="run 'npm run setup' again; if it stays so, look at the lines above"
 count=0 bytes=0

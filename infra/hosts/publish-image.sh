@@ -5,15 +5,10 @@
 # The tag is the image's fingerprint, so an equal tag must have an equal digest.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/sources.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/disk.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/build.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/run.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/registry.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/growth.sh"
+. "$HOSTS/run.sh"
+. "$HOSTS/build.sh"
+. "$HOSTS/registry.sh"
+. "$HOSTS/growth.sh"
 
 # images_by_system: digest and size of each of `images`, the images of `systems`, as JSON by system.
 images_by_system() {

@@ -3,7 +3,7 @@
 # stdin {system, furtherSystems, builders, …}, stdout {"nix","system","builderKey"}; builderKey: the public key by which it reaches its builders
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/nix-settings.sh"
+. "$HOSTS/nix-settings.sh"
 
 # machines SETTINGS: Nix's list of builders, a line each: URI SYSTEM,… and more. It may name files.
 machines() {
@@ -36,5 +36,5 @@ lacking=$(jq -r '.system, .furtherSystems[]?' <<<"$REQUEST" | { grep -v -x -F -f
   "set comfyui:systems to the host's, choose another build host, or give it a builder for that system" "${built//$'\n'/, }" "$lacking"
 mkdir -p "$STATE"/{logs,locks,work,roots,records}
 builder_key=/etc/nix/builder_ed25519.pub
-jq -cn --arg nix "$(nix --version)" --arg system "$(jq -r .system.value <<<"$settings")" --arg key "$([ ! -r $builder_key ] || cat $builder_key)" \
+jq -cn --arg nix "$NIX_VERSION" --arg system "$(jq -r .system.value <<<"$settings")" --arg key "$([ ! -r $builder_key ] || cat $builder_key)" \
   '{nix: $nix, system: $system, builderKey: (if $key == "" then null else $key end)}'

@@ -1,8 +1,7 @@
 # The registry as skopeo sees it: sourced, never run.
 # shellcheck shell=bash
 
-# shellcheck source=registry-limits.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/registry-limits.sh"
+. "$HOSTS/registry-limits.sh"
 
 # open_registry TAG: the tag in the request's registry, as open_reference leaves it.
 open_registry() {

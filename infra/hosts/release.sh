@@ -5,7 +5,7 @@
 # stdin as ready.sh, stdout {"removed": [...]}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
+. "$HOSTS/cache.sh"
 
 need jq
 read_request .destroy.cache .destroy.image .cache.kind .registry.kind

@@ -1,8 +1,9 @@
 # One run of a script that builds: its folder, its lock, its log, its sources. Sourced, never run.
 # shellcheck shell=bash
 
-# shellcheck source=infra/hosts/history.sh
-. "$ROOT/infra/hosts/history.sh"
+. "$HOSTS/history.sh"
+. "$HOSTS/sources.sh"
+. "$HOSTS/cache.sh"
 
 # begin_run NAME KEY WHAT [LAYER]: takes the lock of this name (WHAT is what a second run joins), checks the sources of the
 # request into WORK/source, and goes there: no folder's name is then read as part of a URL. Sets WORK, LOG and STARTED.
@@ -32,7 +33,7 @@ begin_run() {
   cache_probe
   mirror_probe
   nix_options
-  printf '# %s %s, %s\n' "$name" "$key" "$(nix --version)" >"$LOG"
+  printf '# %s %s, %s\n' "$name" "$key" "$NIX_VERSION" >"$LOG"
   prune "$name"
   cd -- "$WORK/source" || exit 1
 }

@@ -4,23 +4,6 @@
 # quoted TEXT: as one word of any POSIX shell.
 quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 
-# url_path PATH: percent-encoded, byte by byte; Pulumi takes the path of a file:// URL for encoded.
-url_path() {
-  local LC_ALL=C at char number url=''
-  for ((at = 0; at < ${#1}; at++)); do
-    char=${1:at:1}
-    case $char in
-      [a-zA-Z0-9/._~-]) ;;
-      *)
-        printf -v number '%d' "'$char"
-        printf -v char '%%%02X' "$((number & 255))"
-        ;;
-    esac
-    url+=$char
-  done
-  printf '%s' "$url"
-}
-
 # A trusted user's settings count under a daemon too, so both cases get the same, but for build-users-group: root that
 # builds without a daemon on a machine without the group could not build at all.
 nix_settings() {
@@ -35,7 +18,7 @@ env_text() {
 COMFYUI_ROOT=$(quoted "$root")
 case \$PATH: in "\$COMFYUI_ROOT/.local/bin:"*) ;; *) PATH=\$COMFYUI_ROOT/.local/bin:\$PATH ;; esac
 PULUMI_HOME=\$COMFYUI_ROOT/.local/pulumi
-PULUMI_BACKEND_URL=$(quoted "file://$(url_path "$local_dir/backend")")
+PULUMI_BACKEND_URL=$(quoted "file://$(in_url "$local_dir/backend")")
 PULUMI_CONFIG_PASSPHRASE_FILE=\$COMFYUI_ROOT/.local/passphrase
 unset PULUMI_CONFIG_PASSPHRASE # would win over the file
 PULUMI_STACK=local

@@ -62,7 +62,7 @@ async function images(count: number): Promise<string[]> {
 }
 
 const PUSH = `set -euo pipefail
-for part in common nix cache; do . infra/hosts/$part.sh; done
+for part in common cache; do . infra/hosts/$part.sh; done
 read_request .cache.kind
 use_cache
 cache_find

@@ -4,7 +4,7 @@
 # stdin {protocol, region}; stdout {"account", "bucket", "backend", "secretsProvider"}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cli.sh"
+. "$HOSTS/aws/cli.sh"
 
 need jq
 read_request .region

@@ -5,7 +5,7 @@
 # stdin {protocol, region, stack, role, market, image, candidates: [{type, zone, subnetId}]}; stdout {"type", "zone", "subnetId"}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cli.sh"
+. "$HOSTS/aws/cli.sh"
 
 need jq
 read_request .region .stack .role .market .image .candidates

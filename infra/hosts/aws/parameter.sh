@@ -3,7 +3,7 @@
 # stdin {protocol, region, name}; stdout {"id"}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/cli.sh"
+. "$HOSTS/aws/cli.sh"
 
 need jq
 read_request .region .name

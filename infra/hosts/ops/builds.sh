@@ -3,7 +3,7 @@
 # stdin {protocol, flavor, names}, stdout {"runs": [...], "running": [...]}: infra/ops/builds/runs.ts
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../holders.sh"
+. "$HOSTS/holders.sh"
 
 need jq
 read_request .flavor .names

@@ -3,8 +3,7 @@
 # stdin: {cache, paths: names of store paths}; stdout: {"damaged": [{path, problem}]}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
+. "$HOSTS/cache.sh"
 
 need jq nix
 read_request .cache.kind .paths

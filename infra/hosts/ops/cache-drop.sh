@@ -5,20 +5,11 @@
 # before what it refers to.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.sh"
+. "$HOSTS/ops/held.sh"
 
 need jq nix sha256sum
-read_request .cache.kind .digest .paths .files .pins
-use_cache
-use_held
-cache_find
+open_held .digest .paths .files .pins
 need_pins
-mkdir -p "$STATE/work"
-WORK=$(mktemp -d -- "$STATE/work/drop.XXXXXX")
-trap 'held_over; rm -rf -- "$WORK"' EXIT
-
 held_alone
 if [ "$(pins_digest)" != "$(asked .digest)" ]; then
   printf '{"done":false}\n'

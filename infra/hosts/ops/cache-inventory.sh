@@ -4,19 +4,11 @@
 # stdout: one JSON object, infra/ops/cache/inventory.ts
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.sh"
+. "$HOSTS/ops/held.sh"
 
 need jq nix nix-store sha256sum
-read_request .cache.kind .paths
-use_cache
-use_held
-cache_find
+open_held .paths
 [ -s "$CACHE_KEY.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
-mkdir -p "$STATE/work"
-WORK=$(mktemp -d -- "$STATE/work/inventory.XXXXXX")
-trap 'rm -rf -- "$WORK"' EXIT
 
 problem=$(cache_probe 2>&1 && [ "$CACHED" = true ]) || [ -n "$problem" ] || problem="the cache does not answer"
 for part in infos files pins free; do : >"$WORK/$part"; done

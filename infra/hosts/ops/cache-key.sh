@@ -4,7 +4,7 @@
 # Each step is one rename, or several of which the last one counts: cut off, it is done again.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
+. "$HOSTS/cache.sh"
 
 need jq nix flock
 read_request .cache.kind .do

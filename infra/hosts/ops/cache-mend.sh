@@ -4,18 +4,10 @@
 # stdin: {cache, substituters, paths, files: their archives}; stdout: {"lacking": paths that this host has not}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.sh"
+. "$HOSTS/ops/held.sh"
 
 need jq nix nix-store
-read_request .cache.kind .paths .files
-use_cache
-use_held
-cache_find
-mkdir -p "$STATE/work"
-WORK=$(mktemp -d -- "$STATE/work/mend.XXXXXX")
-trap 'held_over; rm -rf -- "$WORK"' EXIT
+open_held .paths .files
 for part in paths files; do jq -r ".${part}[]" <<<"$REQUEST" >"$WORK/$part"; done
 
 held_alone

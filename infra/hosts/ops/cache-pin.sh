@@ -3,19 +3,11 @@
 # stdin: {cache, owner: whose pin it is, flavor, compression, tag, keep: true or false}; stdout: {"paths": how many are pinned}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.sh"
+. "$HOSTS/ops/held.sh"
 
 need jq nix
-read_request .cache.kind .owner .tag .keep
-use_cache
-use_held
-cache_find
+open_held .owner .tag .keep
 need_pins
-mkdir -p "$STATE/work"
-WORK=$(mktemp -d -- "$STATE/work/pin.XXXXXX")
-trap 'cache_release; rm -rf -- "$WORK"' EXIT
 owner=$(asked .owner)
 tag=$(asked .tag)
 if [ "$(asked .keep)" = false ]; then

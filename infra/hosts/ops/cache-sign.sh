@@ -3,16 +3,10 @@
 # stdin: {cache, paths}; stdout: {"signed": how many}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.sh"
+. "$HOSTS/ops/held.sh"
 
 need jq nix
-read_request .cache.kind .paths
-use_cache
-use_held
-cache_find
-trap held_over EXIT
+open_held .paths
 held_alone
 mapfile -t paths < <(jq -r '.paths[] | "/nix/store/\(.)"' <<<"$REQUEST")
 for ((at = 0; at < ${#paths[@]}; at += 200)); do

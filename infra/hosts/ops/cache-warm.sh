@@ -3,17 +3,13 @@
 # stdin: {cache, substituters, paths}; stdout: {"fetched": how many were not here}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix-settings.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
+. "$HOSTS/cache.sh"
 
 need jq nix nix-store
 read_request .cache.kind .substituters .paths
 use_cache
 cache_find
-mkdir -p "$STATE/work" "$STATE/roots"
-WORK=$(mktemp -d -- "$STATE/work/warm.XXXXXX")
-trap 'rm -rf -- "$WORK"' EXIT
+open_work
 find_trust
 cache_probe
 nix_options

@@ -4,8 +4,7 @@
 # nothing is sent. An image that is there under another digest is never replaced.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../registry.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/tags.sh"
+. "$HOSTS/registry.sh"
 
 need jq skopeo sha256sum
 read_request .source.reference .source.digest .registry.kind .tag

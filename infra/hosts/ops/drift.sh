@@ -3,11 +3,8 @@
 # stdin: the request of infra/ops/drift.ts; stdout: one JSON object, there as well (driftAnswer)
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../nix-settings.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../run.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../registry.sh"
+. "$HOSTS/run.sh"
+. "$HOSTS/registry.sh"
 
 need jq nix nix-store skopeo sha256sum
 read_request .cache.kind .layers .registry.kind

@@ -4,7 +4,7 @@
 # stdin {protocol, names}, stdout {"ended": [a line of the history each]}: infra/ops/builds/runs.ts
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../holders.sh"
+. "$HOSTS/holders.sh"
 
 need jq
 read_request .names

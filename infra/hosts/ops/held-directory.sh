@@ -28,11 +28,6 @@ held_alone() {
   flock --nonblock 8 || { say "waiting for a push to the cache that is under way" && flock 8; }
 }
 
-# It ends with the script.
-held_over() {
-  return 0
-}
-
 held_drop_infos() {
   sed -E "s|^([0-9a-z]{32})-.*$|$CACHE_NAME/\1.narinfo|" "$1" | tr '\n' '\0' | xargs -0 -r rm -f --
 }

@@ -2,8 +2,7 @@
 # A cache on a host of its own, as far as its readers see it; the rest is told by ops/cache-host.sh, which root runs there. Sourced
 # by held.sh, which says what each function is for.
 
-# shellcheck source=path-infos.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/path-infos.sh"
+. "$HOSTS/ops/path-infos.sh"
 HELD_TOOLS=(ssh)
 
 # It cannot list what it has: it is asked for all that the layers and images of this host refer to, and for what the request names.
@@ -30,10 +29,6 @@ held_free() {
 }
 
 held_alone() {
-  return 0
-}
-
-held_over() {
   return 0
 }
 

@@ -1,8 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # A cache in a bucket. Sourced by held.sh, which says what each function is for. Without the AWS CLI it is what its readers see.
 
-# shellcheck source=held-nix-serve.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/held-nix-serve.sh"
+. "$HOSTS/ops/held-nix-serve.sh"
 HELD_TOOLS=()
 if ! has_aws; then
   HELD_LACKS="AWS CLI (https://aws.amazon.com/cli/)"
@@ -45,10 +44,6 @@ held_pins() {
 held_alone() {
   BUCKET_LOCK=$(bucket_lock_name collection)
   bucket_lock collection push "$PUSH_COUNTS"
-}
-
-held_over() {
-  bucket_unlock
 }
 
 held_drop_infos() {

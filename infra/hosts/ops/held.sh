@@ -1,25 +1,31 @@
 # shellcheck shell=bash
-# What a binary cache holds, for the operators' scripts. Sourced after use_cache; what differs by kind is in held-KIND.sh, each of
-# which defines:
+# What a binary cache holds, for the operators' scripts. What differs by kind is in held-KIND.sh, each of which defines:
 #   HELD_TOOLS           programs that it takes besides Nix
 #   HELD_LACKS           what this host lacks to pin in the cache and to take away from it, where it lacks something
 #   held_infos           what the cache says of its paths, as the texts of .narinfo files, one after the other
 #   held_files           its archives: a line SIZE NAME each; nothing where it keeps none
 #   held_pins            its pins: a line `Pin: OWNER/NAME TIME`, then the paths, a line each
 #   held_free            bytes that may still be written there; nothing where nobody knows
-#   held_alone           waits for pushes that are under way, and lets none begin before held_over
-#   held_over            ends that, where it was; for the script's end, however it ends
+#   held_alone           waits for pushes that are under way, and lets none begin before the script ends
 #   held_drop_infos LIST takes away what the cache says of the paths whose names are in the file LIST, in this order
 #   held_drop_files LIST takes away these archives
 #   held_drop_pins LIST  takes away these pins, OWNER/NAME a line
 #   held_unpin PIN       takes one away
 
-# use_held: the functions of the request's kind of cache.
-use_held() {
+. "$HOSTS/cache.sh"
+
+# open_held FILTER...: finds the cache of the request, which has these values, and what tells its contents. WORK is a folder of
+# this run alone.
+open_held() {
+  read_request .cache.kind "$@"
+  use_cache
   HELD_LACKS=""
   # shellcheck source=/dev/null
-  . "$(dirname -- "${BASH_SOURCE[0]}")/held-$(asked .cache.kind).sh"
+  . "$HOSTS/ops/held-$(asked .cache.kind).sh"
   need "${HELD_TOOLS[@]}"
+  cache_find
+  open_work
+  trap 'cache_release; rm -rf -- "$WORK"' EXIT
 }
 
 # need_pins: ends a script that this host cannot run on the cache.

@@ -6,7 +6,6 @@
 # build, with its SHA-256; `tree`: the hash is of an unpacked folder (NAR).
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/tags.sh"
 
 need jq nix-store awk xargs
 read_request .digest

@@ -6,8 +6,7 @@
 # metadata are the headers of Python packages. A blob is read where this host has it, else it is fetched, alone.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../registry.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/tags.sh"
+. "$HOSTS/registry.sh"
 
 need jq skopeo sha256sum tar zstd gzip awk
 read_request .registry.kind .images

@@ -4,8 +4,7 @@
 # for, and of the moves in the history of the last one (TAG-NUMBER...), from the newest to the one that it stands on.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../registry.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/tags.sh"
+. "$HOSTS/ops/tags.sh"
 
 need jq skopeo sha256sum
 read_request .registry.kind .tags .history

@@ -4,8 +4,7 @@
 # TAG has to stand where the request says: somebody else may have moved it since that was read.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../registry.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/tags.sh"
+. "$HOSTS/ops/tags.sh"
 
 need jq skopeo flock sha256sum
 read_request .registry.kind .moves .set

@@ -3,8 +3,8 @@
 # stdin {protocol, names}, stdout {"stopped": [NAME...]}
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../history.sh"
-. "$(dirname -- "${BASH_SOURCE[0]}")/../holders.sh"
+. "$HOSTS/history.sh"
+. "$HOSTS/holders.sh"
 
 need jq flock
 read_request .names

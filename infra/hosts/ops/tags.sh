@@ -1,13 +1,7 @@
 # Tags of an image's repository: sourced, never run.
 # shellcheck shell=bash
 
-# open_work: WORK, a folder of this run alone.
-open_work() {
-  mkdir -p "$STATE/work"
-  # Blobs may be larger than the temporary folder.
-  WORK=$(mktemp -d -- "$STATE/work/ops.XXXXXX")
-  trap 'rm -rf -- "$WORK"' EXIT
-}
+. "$HOSTS/registry.sh"
 
 # digest_of TAG: digest of the manifest that the opened repository has under this tag; nothing where it has none.
 digest_of() {
