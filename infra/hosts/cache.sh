@@ -22,6 +22,7 @@
 readonly CACHE_KINDS=(directory nix-serve s3)
 
 . "$HOSTS/nix.sh"
+. "$HOSTS/path-infos.sh"
 . "$HOSTS/cache-mirror.sh"
 
 # As cache_find leaves them where it says nothing else; read by the other scripts too.
@@ -99,13 +100,12 @@ not_offered() {
   [ -z "$paths" ] || printf '%s\n' "$paths"
 }
 
-# lacking URL OPTION...: of the store paths on stdin those that the store at URL has not. Nix warns of each, and of its JSON's
-# form, which differs by version.
+# lacking URL OPTION...: of the store paths on stdin those that the store at URL has not. Nix warns of each.
 lacking() {
   local paths known
   paths=$(cat)
   known=$(nix path-info --stdin --store "$@" --json <<<"$paths" 2> >(grep '^error' >&2) |
-    jq -r 'if type == "array" then map(select(.valid // true) | .path) else to_entries | map(select(.value != null) | .key) end | .[]')
+    as_path_infos | sed -n 's/^StorePath: //p')
   comm -23 <(LC_ALL=C sort <<<"$paths") <(LC_ALL=C sort <<<"$known")
 }
 

@@ -2,7 +2,6 @@
 # A cache on a host of its own, as far as its readers see it; the rest is told by ops/cache-host.sh, which root runs there. Sourced
 # by held.sh, which says what each function is for.
 
-. "$HOSTS/ops/path-infos.sh"
 HELD_TOOLS=(ssh)
 
 # It cannot list what it has: it is asked for all that the layers and images of this host refer to, and for what the request names.

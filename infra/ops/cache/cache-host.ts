@@ -40,7 +40,7 @@ export async function onCacheHost<T>(state: StackState, request: { readonly [key
 
 /** What root's shell gets. */
 export function hostText(root: string, request: { readonly [key: string]: Json }): string {
-  const scripts = ["messages.sh", "ops/path-infos.sh", "ops/cache-host.sh"].map((name) => readFileSync(join(root, "infra/hosts", name), "utf8"));
+  const scripts = ["messages.sh", "path-infos.sh", "ops/cache-host.sh"].map((name) => readFileSync(join(root, "infra/hosts", name), "utf8"));
   return `REQUEST=$(cat <<'REQUEST'\n${canonicalJson(request)}\nREQUEST\n)\n${scripts.join("")}`;
 }
 
