@@ -61,7 +61,7 @@ cache_mend() {
 # A folder knows no stacks: what it keeps is told apart by what is built.
 cache_pin() {
   local folder
-  folder=$CACHE_NAME/pins/$(asked '"\(.flavor)-\(.compression)"')/$1
+  folder=$CACHE_NAME/pins/$(asked .flavor)-$(asked .compression)/$1
   mkdir -p -- "$folder"
   printf '%s\n' "${@:2}" >"$folder/paths.new"
   mv -- "$folder/paths.new" "$folder/paths"

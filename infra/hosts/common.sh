@@ -12,6 +12,7 @@ STATE=${COMFYUI_STATE:-$ROOT/.local/host}
 # shellcheck disable=SC2034
 KEYS=${COMFYUI_KEYS:-$ROOT/.local/keys}
 
+# shellcheck source=infra/hosts/messages.sh
 . "$HOSTS/messages.sh"
 
 # need TOOL...: every tool that is not on PATH, all at once.
@@ -43,17 +44,24 @@ read_request() {
   demand "$@"
 }
 
+# What was demanded, as text by its filter: an old jq takes longer to start than most commands here.
+declare -A DEMANDED=()
+
 # demand FILTER...: the request has these values.
 demand() {
-  local lacking
-  lacking=$(jq -r '. as $request | [$ARGS.positional[] | . as $filter | ltrimstr(".") / "." |
-    select((. as $path | try ($request | getpath($path)) catch null) | . == null or . == "") | $filter] | join(" ")' \
-    --args "$@" <<<"$REQUEST")
-  [ -z "$lacking" ] || fail REQUEST_INVALID "the request lacks $lacking" "run 'pulumi up' with the program of this script's revision"
+  local filter value lacking=()
+  while IFS= read -r -d '' filter && IFS= read -r -d '' value; do
+    [ -n "$value" ] || lacking+=("$filter")
+    DEMANDED[$filter]=$value
+  done < <(jq -j '. as $request | $ARGS.positional[] | (ltrimstr(".") / ".") as $path
+    | "\(.)\u0000\((try ($request | getpath($path)) catch null) | if . == null then "" else . end)\u0000"' --args "$@" <<<"$REQUEST")
+  wait "$!"
+  [ "${#lacking[@]}" -eq 0 ] || fail REQUEST_INVALID "the request lacks ${lacking[*]}" "run 'pulumi up' with the program of this script's revision"
 }
 
 # asked FILTER: one value of the request, as text; a value that is not there is an error.
 asked() {
+  [ -z "${DEMANDED[$1]:-}" ] || { printf '%s\n' "${DEMANDED[$1]}" && return; }
   jq -re "$1 | if type == \"null\" then error(\"absent\") else tostring end" <<<"$REQUEST" 2>/dev/null ||
     fail REQUEST_INVALID "the request lacks $1" "run 'pulumi up' with the program of this script's revision"
 }

@@ -1,5 +1,5 @@
-# Room on this host's disks. Sourced, never run.
 # shellcheck shell=bash
+# Room on this host's disks. Sourced, never run.
 
 # What a build wants where nothing is known of it yet, and what logs and copies of sources want; bytes.
 readonly DISK_FLOOR_STORE=1000000000 DISK_FLOOR_STATE=100000000

@@ -30,7 +30,7 @@ find_trust() {
 # substituters, and only what one of their keys signed. A user whom Nix does not trust cannot ask for that: nix.conf has it, as
 # open-cache.sh made sure; it can ask for less.
 nix_options() {
-  local urls down=()
+  local urls public_keys down=()
   if [ "$NIX_TRUSTED" = false ]; then
     NIX_OPTIONS=(--option fallback true)
     [ "$CACHED" = true ] || down+=("$(cache_substituter)")
@@ -38,12 +38,12 @@ nix_options() {
     [ "${#down[@]}" -eq 0 ] || NIX_OPTIONS+=(--option substituters "$(other_substituters "${down[@]}")")
     return
   fi
-  urls=$(jq -r '.substituters | map(.url) | join(" ")' <<<"$REQUEST")
+  IFS=$'\t' read -r urls public_keys < <(jq -r '[.substituters | map(.url), map(.publicKey) | join(" ")] | @tsv' <<<"$REQUEST")
   [ "$MIRRORED" = false ] || urls="$MIRROR_SUBSTITUTER $urls"
   [ "$CACHED" = false ] || urls="$(cache_substituter) $urls"
   NIX_OPTIONS=(
     --option substituters "$urls"
-    --option trusted-public-keys "$(cache_keys) $(jq -r '.substituters | map(.publicKey) | join(" ")' <<<"$REQUEST")"
+    --option trusted-public-keys "$(cache_keys) $public_keys"
     --option require-sigs true
     # Joins and generated texts are cheap to build, but what they are built with is not: take them from the cache too.
     --option always-allow-substitutes true
