@@ -224,3 +224,29 @@ test("an image has no more blobs than Docker can stack; its history names layer 
   assert.equal(more.code, 1);
   for (const text of ["more blobs than Docker can stack", "found:    126 (layer 126)", "expected: 125 or fewer", "fix: raise the flavor's blobLimit in layers.json"]) assert.ok(more.stderr.includes(text), more.stderr);
 });
+
+/** Python: entries with every length about which a header changes its form; prints how many there were, and those that differ. */
+const HEADERS = `
+import random, sys, tarfile
+sys.path.insert(0, "layers/lib/pack_blob")
+from entries import FILE, FOLDER, LINK, Entry
+
+def by_tarfile(entry):
+    info = tarfile.TarInfo(entry.name)
+    info.type, info.mode, info.uid, info.gid, info.size, info.mtime = entry.kind, entry.mode, entry.uid, entry.gid, entry.size, 1
+    if entry.kind == LINK:
+        info.linkname = entry.source
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+pick = random.Random(1).choice
+texts = ["a", "nix/store/\u00e9", *("x" * length for length in (98, 99, 100, 101, 102, 255, 511, 512, 513))]
+def entry(kind):
+    size = pick([0, 1, 511, 512, 8**11 - 1, 8**11, 2**40]) if kind == FILE else 0
+    return Entry(pick(texts), kind, pick([0o755, 0o444, 0o1777]), pick(texts), size, pick([0, 1000, 8**7 - 1, 8**7]), pick([0, 1000]))
+entries = [entry(pick([FILE, FOLDER, LINK])) for _ in range(3000)]
+print(len(entries), [each for each in entries if each.header() != by_tarfile(each)])
+`;
+
+test("headers are byte for byte those that Python's tarfile writes", async () => {
+  assert.equal((await sandbox.run(python, ["-B", "-I", "-c", HEADERS])).stdout.trim(), "3000 []");
+});
