@@ -69,7 +69,8 @@ export const blob: Part = {
     say("making blobs");
     await using sandbox = await warmSandbox();
     const { layers, image } = await outputs(sandbox);
-    const { stdout } = await sandbox.bash(`nix path-info --recursive ${layers["layer6-app"]?.storePath}`);
+    const contents = Object.values(layers).filter(({ blobs }) => blobs.length > 0).map(({ storePath }) => storePath);
+    const { stdout } = await sandbox.bash(`nix path-info --recursive ${contents.join(" ")}`);
     const paths = stdout.trim().split("\n").sort();
     const packing = await Packing.of(sandbox, paths);
     const fast = await speed(sandbox, packing, paths, runs);
@@ -77,7 +78,7 @@ export const blob: Part = {
       what: "the image's size",
       unit: "B",
       ours: { command: "the image's blobs, config and manifest", figures: [image.size] },
-      theirs: { command: `${packing.command}, of layer 6's whole closure`, figures: [packing.blob.size] },
+      theirs: { command: `${packing.command}, of all layers' contents as one`, figures: [packing.blob.size] },
       goal: { atMost: 1.01 },
     };
     return { comparisons: [fast, size] };

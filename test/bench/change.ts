@@ -20,9 +20,10 @@ async function bare(sandbox: Sandbox, { address }: Registry, tag: number): Promi
   return (await sandbox.bash(`${NIX_BUILD} && ${copy}`)).seconds;
 }
 
+const UP = "pulumi up --yes --skip-preview";
 const timedUp = async (sandbox: Sandbox) => (await up(sandbox)).process.seconds;
 
-async function oneLayer(what: string, runs: number, edit: Edit, goal: number): Promise<Comparison> {
+async function oneLayer(what: string, runs: number, edit: Edit, goal: number): Promise<Comparison[]> {
   await using registry = await Registry.start();
   await using ours = await warmSandbox();
   configure(ours, { registry: { kind: "registry", repository: `${registry.address}/ours`, tls: false } });
@@ -30,25 +31,27 @@ async function oneLayer(what: string, runs: number, edit: Edit, goal: number): P
   // Both registries have the image of before.
   await up(ours);
   await bare(theirs, registry, 0);
+  const beside: number[] = [];
   const figures = await inTurn(
     runs,
     async (round) => {
       edit(ours, round);
-      return timedUp(ours);
+      const seconds = await timedUp(ours);
+      // Each program of Pulumi's pays for this, whatever it does.
+      beside[round] = seconds - (await timedUp(ours));
+      return seconds;
     },
     async (round) => {
       edit(theirs, round);
       return bare(theirs, registry, round + 1);
     },
   );
-  return {
-    what,
-    unit: "s",
-    ours: { command: "pulumi up --yes --skip-preview", figures: figures.ours },
-    theirs: { command: `${NIX_BUILD} && ${SKOPEO}`, figures: figures.theirs },
-    goal: { atMost: goal },
-    note: "Ours also signs the layer, copies it to the binary cache and verifies it there.",
-  };
+  const bareRuns = { command: `${NIX_BUILD} && ${SKOPEO}`, figures: figures.theirs };
+  const note = "Ours also signs the layer, copies it to the binary cache and verifies it there.";
+  return [
+    { what, unit: "s", ours: { command: UP, figures: figures.ours }, theirs: bareRuns, goal: { atMost: goal }, note },
+    { what: `${what}, beside a no-op \`up\``, unit: "s", ours: { command: `${UP}, less the same when nothing changed`, figures: beside }, theirs: bareRuns, note },
+  ];
 }
 
 const editPage: Edit = (sandbox, round) => appendFileSync(sandbox.host("layers/layer6-app/app/page.html"), `<!-- edit ${round} -->\n`);
@@ -59,9 +62,9 @@ export const change: Part = {
   async measure({ quick, runs, say }) {
     say("an edit of layer 6");
     const sample = await oneLayer("an edit of layer 6, end to end (sample)", runs, editPage, 1.25);
-    if (quick) return { comparisons: [sample] };
+    if (quick) return { comparisons: sample };
     say("an edit of a layer that builds a minute");
-    return { comparisons: [sample, await oneLayer("an edit of layer 6, end to end, when it builds a minute", 2, aMinute, 1.05)] };
+    return { comparisons: [...sample, ...(await oneLayer("an edit of layer 6, end to end, when it builds a minute", 2, aMinute, 1.05))] };
   },
 };
 
@@ -92,7 +95,7 @@ export const cold: Part = {
       comparisons: [{
         what: "a first build of all layers",
         unit: "s",
-        ours: { command: "pulumi up --yes --skip-preview", figures: figures.ours },
+        ours: { command: UP, figures: figures.ours },
         theirs: { command, figures: figures.theirs },
         goal: { atMost: 1.1 },
         note: "Ours also fills the signed binary cache and publishes to an OCI directory.",
