@@ -30,34 +30,35 @@ say "$name: building (log: $LOG)"
 build "$name" "$name did not build" "correct the layer, then run 'pulumi up' again: finished layers are kept" \
   "$WORK/result.json" "$STATE/roots/layers/$name" "${installables[@]}"
 
-mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
-mapfile -t outs < <(jq -r '.[].outputs.out' "$WORK/result.json")
+read_built "$WORK/result.json"
 say "$name: copying to the cache"
 cache_mend "$LOG"
-cache_deliver "$LOG" "layers/$layer/$fingerprint" "${drvs[@]}"
+cache_deliver "$LOG" "layers/$layer/$fingerprint" "${DRVS[@]}"
 
-# By what was built, not by the key: an edited comment is another key for the same thing.
-record=$STATE/records/$name/$(printf '%s\n' "${outs[@]}" | word).json
-blob=/dev/null
-[ "$has_blob" = false ] || blob=${outs[2]}/blob.json
-jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${outs[0]}" \
-  --slurpfile blob "$blob" --slurpfile known <(cat "$record" 2>/dev/null || [ $? -eq 1 ]) \
+# By what was built, not by the key: an edited comment is another key for the same thing. The record is of the run that built it;
+# buildBytes is what that took: the contents, the tar that is made of them, and the blob. A layer that is no blob is its closure.
+record=$STATE/records/$name/$(printf '%s\n' "${OUTS[@]}" | word).json
+known=/dev/null described=/dev/null
+[ ! -s "$record" ] || known=$record
+[ "$has_blob" = false ] || described=${OUTS[2]}/blob.json
+jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${OUTS[0]}" \
+  --slurpfile described "$described" --slurpfile known "$known" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \
   --argjson built "$(sed -n "s/^building '\([^']*\)'.*/\1/p" "$LOG" | sort -u | wc -l)" \
   --argjson substituted "$(grep "^copying path '.* from '" "$LOG" | grep -c -v " from 'ssh" || [ $? -eq 1 ])" \
-  --argjson cached "$CACHED" '
-  {layer: $layer, fingerprint: $fingerprint, storePath: $storePath,
-   blobs: [$blob[] | .mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}],
-   seconds: (($ended - $started) * 10 | round / 10), built: $built, substituted: $substituted, reused: false, cached: $cached,
-   startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
-  | if $known != [] and $built == 0 and $substituted == 0 then . + {reused: true, seconds: $known[0].seconds} else . end' >"$WORK/answer.json"
-contents=$(nix path-info --closure-size "${outs[0]}" | awk '{ print $2 }')
-jq -c --argjson closure "$contents" '{built, substituted, reused, cached, storePath, closureSize: $closure,
-  sizes: [.blobs[].size], tarSizes: [.blobs[].tarSize]}' "$WORK/answer.json" >"$WORK/facts.json"
-# A re-run that built nothing leaves the record of the run that did.
-if [ "$(jq .reused "$WORK/answer.json")" = false ]; then
-  # What a build takes: the contents, the tar that is made of them, and the blob. A layer that is no blob is its closure.
-  jq -c --argjson closure "$contents" '. + {buildBytes: (2 * ([.blobs[].tarSize] | add // $closure) + ([.blobs[].size] | add // 0))}' "$WORK/answer.json" >"$record.new"
+  --argjson cached "$CACHED" --argjson closure "$(nix path-info --closure-size "${OUTS[0]}" | awk '{ print $2 }')" '
+  ($known != [] and $built == 0 and $substituted == 0) as $reused
+  | {layer: $layer, fingerprint: $fingerprint, storePath: $storePath,
+     blobs: [$described[] | .mediaType as $mediaType | .blobs[] | {mediaType: $mediaType, digest, diffId, size, tarSize}],
+     seconds: (if $reused then $known[0].seconds else ($ended - $started) * 10 | round / 10 end), built: $built, substituted: $substituted, reused: $reused,
+     cached: $cached, startedAt: ($started | floor | todate), endedAt: ($ended | floor | todate), log: $log}
+  | ., {built, substituted, reused, cached, storePath, closureSize: $closure, sizes: [.blobs[].size], tarSizes: [.blobs[].tarSize]},
+    . + {buildBytes: (2 * ([.blobs[].tarSize] | add // $closure) + ([.blobs[].size] | add // 0))}' >"$WORK/told"
+{ read -r answer && read -r facts && read -r built; } <"$WORK/told"
+printf '%s\n' "$answer" >"$WORK/answer.json"
+printf '%s\n' "$facts" >"$WORK/facts.json"
+if [[ $answer != *'"reused":true'* ]]; then
+  printf '%s\n' "$built" >"$record.new"
   mv "$record.new" "$record"
 fi
 report_layer "$WORK/answer.json" || say "$layer: its metrics did not get to CloudWatch; the build is not touched by that"

@@ -71,6 +71,13 @@ build() {
   done
 }
 
+# read_built RESULT: derivations and outputs of a build, in the order of its installables, into DRVS and OUTS.
+read_built() {
+  local drv out
+  DRVS=() OUTS=()
+  while read -r drv out; do DRVS+=("$drv") OUTS+=("$out"); done < <(jq -r '.[] | "\(.drvPath) \(.outputs.out)"' "$1")
+}
+
 # fetch_locked INSTALLABLE...: the locked files that these would have to build, and no others.
 fetch_locked() {
   local names

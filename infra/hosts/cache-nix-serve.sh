@@ -5,7 +5,7 @@
 . "$HOSTS/cache-remote.sh"
 
 CACHE_OPEN_WANTS=(.stack .cache.url .cache.onFailure .cache.trusted .cache.push.host .cache.push.port .cache.push.user .cache.push.hostKey "${CACHE_KEY_WANTS[@]}")
-[ "$CACHE_SECRETS" = false ] || CACHE_OPEN_WANTS+=(.cache.secrets.pushKey)
+[ -z "${ASKED[.cache.secrets]-}" ] || CACHE_OPEN_WANTS+=(.cache.secrets.pushKey)
 CACHE_TOOLS=(ssh ssh-keygen)
 
 # Public caches are asked for public paths: they say 40, the cache's server 50. A priority of the configuration wins over that.
@@ -27,7 +27,7 @@ cache_open() {
 # secret, from which the next host has it.
 open_push_key() {
   local secret
-  secret=$(jq -r '.cache.secrets.pushKey // ""' <<<"$REQUEST")
+  secret=${ASKED[.cache.secrets.pushKey]-}
   rm -f -- "$KEYS/push.new" "$KEYS/push.new.pub"
   if [ -n "$secret" ] && fetch_secret "$secret" "$KEYS/push.new"; then
     ssh-keygen -y -P '' -f "$KEYS/push.new" >"$KEYS/push.new.pub" ||
@@ -74,7 +74,7 @@ END
 
 write_netrc() {
   rm -f -- "$CACHE_NETRC"
-  [ "$(asked '.cache.auth != null')" = true ] || return 0
+  [ -n "${ASKED[.cache.auth]-}" ] || return 0
   (umask 077 && jq -r '"machine \(.cache.url | sub("^[a-z]+://"; "") | sub("[:/].*"; "")) login \(.cache.auth.user) password \(.cache.auth.password)"' <<<"$REQUEST" >"$CACHE_NETRC")
 }
 

@@ -6,27 +6,34 @@ CACHE_WANTS=(.cache.name .cache.publicKey)
 CACHE_KEY=$KEYS/$(asked .cache.kind)
 CACHE_NETRC=$KEYS/netrc
 # Of open-cache.sh's request: the signing key, or by which names this host fetches the keys itself.
-CACHE_SECRETS=$(asked '.cache.secrets != null')
 CACHE_KEY_WANTS=(.cache.signingKey)
-[ "$CACHE_SECRETS" = false ] || CACHE_KEY_WANTS=(.cache.secrets.region .cache.secrets.signingKey)
+[ -z "${ASKED[.cache.secrets]-}" ] || CACHE_KEY_WANTS=(.cache.secrets.region .cache.secrets.signingKey)
 
-# recorded FILTER: one value of the record, as text; nothing where there is none.
+# What cache_find reads of the record.
+declare -A RECORDED=()
+
+# recorded PATH: one value of the record, as text; nothing where there is none.
 recorded() {
-  jq -r "$1 // empty" "$CACHE_RECORD"
+  printf '%s' "${RECORDED[$1]-}"
 }
 
 # Requests of layers tell the cache by its name and key alone: where it is may change without building anything again.
 cache_find() {
-  jq -e --argjson asked "$(jq -c .cache <<<"$REQUEST")" '[.kind, .name, .publicKey] == ($asked | [.kind, .name, .publicKey])' "$CACHE_RECORD" >/dev/null 2>&1 ||
+  local member found
+  eval "RECORDED=($(jq -r "$BY_PATH" "$CACHE_RECORD" 2>/dev/null))"
+  for member in kind name publicKey; do
+    [ "$(recorded ".$member")" != "${ASKED[.cache.$member]-}" ] || continue
+    found="$(recorded .name), key $(recorded .publicKey)"
+    [ "${#RECORDED[@]}" -gt 0 ] || found="no $CACHE_RECORD"
     fail CACHE_NOT_OPEN "this host does not know where the cache $(asked .cache.name) is" \
-      "run 'pulumi up --target-dependents --target **comfyui-cache', which opens it" \
-      "$(jq -r '"\(.name), key \(.publicKey)"' "$CACHE_RECORD" 2>/dev/null || printf 'no %s' "$CACHE_RECORD")" "$(asked .cache.name), key $(asked .cache.publicKey)"
+      "run 'pulumi up --target-dependents --target **comfyui-cache', which opens it" "$found" "$(asked .cache.name), key $(asked .cache.publicKey)"
+  done
   CACHE_STORE=$(recorded .url)
   CACHE_NAME="$(recorded .name) at $CACHE_STORE"
   CACHE_ON_FAILURE=$(recorded .onFailure)
   MIRROR=$(recorded .mirror.url)
-  MIRROR_SUBSTITUTER=$(recorded '.mirror | .readUrl // .url')
-  CACHE_TRUSTED=$(recorded '.trusted | join(" ")')
+  MIRROR_SUBSTITUTER=${RECORDED[.mirror.readUrl]-$MIRROR}
+  CACHE_TRUSTED=$(jq -r '.trusted // [] | join(" ")' "$CACHE_RECORD")
   # What Nix remembers of the cache's answers is not asked when it matters.
   CACHE_ACCESS=(--option narinfo-cache-positive-ttl 0 --option narinfo-cache-negative-ttl 0)
   [ ! -e "$CACHE_NETRC" ] || CACHE_ACCESS+=(--option netrc-file "$CACHE_NETRC")

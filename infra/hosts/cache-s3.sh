@@ -9,7 +9,7 @@ CACHE_TOOLS=()
 
 # A bucket of the stack's is read by a Nix without S3 too, from within the VPC.
 cache_substituter() {
-  recorded '.readUrl // .url'
+  printf '%s' "${RECORDED[.readUrl]-${RECORDED[.url]}}"
 }
 
 cache_open() {

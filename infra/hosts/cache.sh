@@ -96,7 +96,7 @@ not_offered() {
   paths=$(cat)
   while IFS= read -r url; do
     [ -z "$url" ] || paths=$(lacking "$url" <<<"$paths")
-  done < <(jq -r '.substituters[].url' <<<"$REQUEST")
+  done < <(substituters url)
   [ -z "$paths" ] || printf '%s\n' "$paths"
 }
 

@@ -31,39 +31,40 @@ need() {
 command -v nix >/dev/null 2>&1 || PATH=$PATH:/nix/var/nix/profiles/default/bin
 export NIX_CONFIG="${NIX_CONFIG:-}"$'\n'"extra-experimental-features = nix-command flakes"
 
-# read_request FILTER...: the JSON request on stdin into REQUEST, refused when it is of another form or lacks one of these
+# Values of a JSON object by their paths (`.cache.kind`), as the words of a bash array; lists and objects are JSON, what is null is
+# not there. Read once: a start of jq takes as long as a small derivation.
+# shellcheck disable=SC2016  # jq's variables
+readonly BY_PATH='paths as $path | getpath($path) | select(. != null and all($path[]; type == "string"))
+  | "[\("." + ($path | join(".")) | @sh)]=\(tostring | @sh)"'
+# What the request says.
+declare -A ASKED=()
+
+# read_request PATH...: the JSON request on stdin into REQUEST and ASKED, refused when it is of another form or lacks one of these
 # values. All of them here, before anything is done: a failure of `asked` within a word or a condition would not end a script.
 read_request() {
-  REQUEST=$(jq -ce 'if type == "object" then . else error("not an object") end' 2>/dev/null) ||
+  local parsed
+  parsed=$(jq -r 'if type == "object" then . else error("not an object") end | tojson, ('"$BY_PATH)" 2>/dev/null) || parsed=
+  [ -n "$parsed" ] ||
     fail REQUEST_INVALID "the request on standard input is not a JSON object" \
       "run this script through pulumi, or give it a request on standard input"
-  local protocol
-  protocol=$(jq -r '.protocol' <<<"$REQUEST")
-  [ "$protocol" = "$PROTOCOL" ] || fail REQUEST_INVALID "the request has another form than this script reads" \
-    "run 'pulumi up' with the program of this script's revision" "protocol $protocol" "protocol $PROTOCOL"
+  REQUEST=${parsed%%$'\n'*}
+  eval "ASKED=(${parsed#"$REQUEST"})"
+  [ "${ASKED[.protocol]-null}" = "$PROTOCOL" ] || fail REQUEST_INVALID "the request has another form than this script reads" \
+    "run 'pulumi up' with the program of this script's revision" "protocol ${ASKED[.protocol]-null}" "protocol $PROTOCOL"
   demand "$@"
 }
 
-# What was demanded, as text by its filter: an old jq takes longer to start than most commands here.
-declare -A DEMANDED=()
-
-# demand FILTER...: the request has these values.
+# demand PATH...: the request has these values.
 demand() {
-  local filter value lacking=()
-  while IFS= read -r -d '' filter && IFS= read -r -d '' value; do
-    [ -n "$value" ] || lacking+=("$filter")
-    DEMANDED[$filter]=$value
-  done < <(jq -j '. as $request | $ARGS.positional[] | (ltrimstr(".") / ".") as $path
-    | "\(.)\u0000\((try ($request | getpath($path)) catch null) | if . == null then "" else . end)\u0000"' --args "$@" <<<"$REQUEST")
-  wait "$!"
+  local path lacking=()
+  for path in "$@"; do [ -n "${ASKED[$path]-}" ] || lacking+=("$path"); done
   [ "${#lacking[@]}" -eq 0 ] || fail REQUEST_INVALID "the request lacks ${lacking[*]}" "run 'pulumi up' with the program of this script's revision"
 }
 
-# asked FILTER: one value of the request, as text; a value that is not there is an error.
+# asked PATH: one value of the request, as text; a value that is not there is an error.
 asked() {
-  [ -z "${DEMANDED[$1]:-}" ] || { printf '%s\n' "${DEMANDED[$1]}" && return; }
-  jq -re "$1 | if type == \"null\" then error(\"absent\") else tostring end" <<<"$REQUEST" 2>/dev/null ||
-    fail REQUEST_INVALID "the request lacks $1" "run 'pulumi up' with the program of this script's revision"
+  [ -n "${ASKED[$1]+there}" ] || fail REQUEST_INVALID "the request lacks $1" "run 'pulumi up' with the program of this script's revision"
+  printf '%s\n' "${ASKED[$1]}"
 }
 
 # open_work: WORK, a folder of this run alone. Blobs may be larger than the temporary folder.

@@ -26,11 +26,16 @@ find_trust() {
   NIX_TRUSTED=$(jq -r '.trusted == true or .trusted == 1' <<<"$info")
 }
 
+# substituters MEMBER: it, of each substituter of the request.
+substituters() {
+  [ "${ASKED[.substituters]}" = '[]' ] || jq -r --arg member "$1" '.substituters[][$member]' <<<"$REQUEST"
+}
+
 # nix_options: options of every build into NIX_OPTIONS: substitution from our own cache first, then from its mirror and the request's
 # substituters, and only what one of their keys signed. A user whom Nix does not trust cannot ask for that: nix.conf has it, as
 # open-cache.sh made sure; it can ask for less.
 nix_options() {
-  local urls public_keys down=()
+  local urls down=()
   if [ "$NIX_TRUSTED" = false ]; then
     NIX_OPTIONS=(--option fallback true)
     [ "$CACHED" = true ] || down+=("$(cache_substituter)")
@@ -38,12 +43,12 @@ nix_options() {
     [ "${#down[@]}" -eq 0 ] || NIX_OPTIONS+=(--option substituters "$(other_substituters "${down[@]}")")
     return
   fi
-  IFS=$'\t' read -r urls public_keys < <(jq -r '[.substituters | map(.url), map(.publicKey) | join(" ")] | @tsv' <<<"$REQUEST")
+  urls=$(substituters url | paste -sd ' ')
   [ "$MIRRORED" = false ] || urls="$MIRROR_SUBSTITUTER $urls"
   [ "$CACHED" = false ] || urls="$(cache_substituter) $urls"
   NIX_OPTIONS=(
     --option substituters "$urls"
-    --option trusted-public-keys "$(cache_keys) $public_keys"
+    --option trusted-public-keys "$(cache_keys) $(substituters publicKey | paste -sd ' ')"
     --option require-sigs true
     # Joins and generated texts are cheap to build, but what they are built with is not: take them from the cache too.
     --option always-allow-substitutes true

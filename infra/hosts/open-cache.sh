@@ -20,8 +20,8 @@ flock 9
 
 # A secret goes from where it is kept to its file, never through a command line; a bad one takes no good one's place.
 key=$CACHE_KEY.secret.new what="the signing key" restore="correct binaryCache.signingKey"
-given=$(jq -r '.cache.signingKey // ""' <<<"$REQUEST")
-secret=$(jq -r '.cache.secrets.signingKey // ""' <<<"$REQUEST")
+given=${ASKED[.cache.signingKey]-}
+secret=${ASKED[.cache.secrets.signingKey]-}
 rm -f -- "$key"
 if [ -n "$secret" ]; then
   # A refresh alone looks at the version that the stack wrote, and not at the newest.
@@ -37,7 +37,7 @@ else
   key=$CACHE_KEY.secret what=$CACHE_KEY.secret restore="restore it from its backup, or remove the key and the cache together"
 fi
 public=$(nix key convert-secret-to-public <"$key") || fail CACHE_KEY_INVALID "$what is no Nix signing key" "$restore"
-expected=$(jq -r '.cache.publicKey // ""' <<<"$REQUEST")
+expected=${ASKED[.cache.publicKey]-}
 [ -z "$expected" ] || [ "$public" = "$expected" ] ||
   fail CACHE_KEY_INVALID "$what is not the one that this stack trusts" "$restore" "$public" "$expected"
 [ "$key" = "$CACHE_KEY.secret" ] || mv "$key" "$CACHE_KEY.secret"

@@ -21,7 +21,7 @@ images_by_system() {
 
 need jq nix nix-store skopeo flock timeout sha256sum
 read_request .tag .registry.kind .flavor .compression .graph .below .cache.kind .substituters
-[ "$(jq 'has("images")' <<<"$REQUEST")" = true ] || demand .layers .system
+[ -n "${ASKED[.images]-}" ] || demand .layers .system
 use_cache
 need_nix
 tag=$(asked .tag)
@@ -33,18 +33,20 @@ open_registry "$tag"
 
 say "image: putting it together (log: $LOG)"
 # The image refers to the blobs; the layers' contents are roots of their own, since a blob does not keep them.
-mapfile -t systems < <(jq -r '.images // {(.system): .layers} | keys[]' <<<"$REQUEST")
-installables=()
-for system in "${systems[@]}"; do installables+=("$(flavor_set "$system").comfyui"); done
-for system in "${systems[@]}"; do
-  mapfile -t -O "${#installables[@]}" installables < <(jq -r --arg system "$system" --arg set "$(flavor_set "$system")" '(.images[$system] // .layers) | keys[] | "\($set).\(.)"' <<<"$REQUEST")
-done
+systems=() images=() layers=()
+while read -r system attr; do
+  if [ "$attr" = comfyui ]; then
+    systems+=("$system") images+=("$(flavor_set "$system").$attr")
+  else
+    layers+=("$(flavor_set "$system").$attr")
+  fi
+done < <(jq -r '.images // {(.system): .layers} | to_entries[] | "\(.key) \("comfyui", (.value | keys[]))"' <<<"$REQUEST")
 build image "the image could not be put together" "correct what the log says, then run 'pulumi up' again" \
-  "$WORK/result.json" "$STATE/roots/images/$tag" "${installables[@]}"
-mapfile -t images < <(jq -r --argjson count "${#systems[@]}" '.[:$count][].outputs.out' "$WORK/result.json")
-mapfile -t drvs < <(jq -r '.[].drvPath' "$WORK/result.json")
+  "$WORK/result.json" "$STATE/roots/images/$tag" "${images[@]}" "${layers[@]}"
+read_built "$WORK/result.json"
+images=("${OUTS[@]:0:${#systems[@]}}")
 cache_settle "$LOG"
-cache_deliver "$LOG" "images/$tag" "${drvs[@]}"
+cache_deliver "$LOG" "images/$tag" "${DRVS[@]}"
 
 # OCI image layout: index.json names the manifest, which names config and layers with their sizes. Of several images another
 # layout has an index that names their manifests, and what engines choose by.
@@ -59,7 +61,7 @@ manifests=$WORK/manifests
   [ "${#images[@]}" -eq 1 ] || cat "$(named_blob "$image")"
   for each in "${images[@]}"; do cat "$(named_blob "$each")"; done
 } >"$manifests"
-digest=$(jq -r '.manifests[0].digest' "$image/index.json")
+read -r digest name < <(jq -r '.manifests[0] | "\(.digest) \(.annotations["org.opencontainers.image.ref.name"])"' "$image/index.json")
 size=$(image_bytes "$manifests")
 found=$(published_digest)
 status=published sent=0
@@ -71,7 +73,6 @@ else
   check_limits "$manifests"
   guard_growth "$tag" "${images[@]}"
   say "image: publishing $REFERENCE"
-  name=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$image/index.json")
   blobs=$(send_image "oci:$image:$name" "$manifests" "$LOG")
   sent=$(sent_bytes "$manifests" "$blobs")
   found=$(published_digest)
@@ -80,13 +81,15 @@ fi
 move_live_tag "$digest"
 keep_sizes "$tag" "${images[@]}"
 # What a collection never takes: the image that was published last.
-mapfile -t outs < <(nix-store --query --outputs "${drvs[@]}")
+mapfile -t outs < <(nix-store --query --outputs "${DRVS[@]}")
 cache_keep live "${outs[@]}" || say "the cache's collection takes away what is published: run 'pulumi up' again"
 
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
   --argjson images "$by_system" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" '
   {reference: $reference, tag: $tag, digest: $digest, size: $size, status: $status, sentBytes: $sent, skippedBytes: ($size - $sent),
-   seconds: (($ended - $started) * 10 | round / 10)} + if $images == null then {} else {$images} end' >"$STATE/records/image/$tag.json"
-jq -c '{status, digest, size, sentBytes}' "$STATE/records/image/$tag.json" >"$WORK/facts.json"
-cat "$STATE/records/image/$tag.json"
+   seconds: (($ended - $started) * 10 | round / 10)} + if $images == null then {} else {$images} end
+  | ., {status, digest, size, sentBytes}' >"$WORK/told"
+{ read -r answer && read -r facts; } <"$WORK/told"
+printf '%s\n' "$facts" >"$WORK/facts.json"
+printf '%s\n' "$answer" | tee "$STATE/records/image/$tag.json"

@@ -54,9 +54,9 @@ missing_blobs() {
 # check_limits MANIFESTS: what the registry takes of one image, where the request or its name tells; before a byte is sent.
 check_limits() {
   local over known
-  known=$(known_limits "$(jq -r '.registry.repository // ""' <<<"$REQUEST")")
-  over=$(jq -rs --argjson limits "$(jq -c --argjson known "$known" '$known + (.registry.limits // {})' <<<"$REQUEST")" '
-    [.[] | select(.layers) | (.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
+  known=$(known_limits "${ASKED[.registry.repository]-}")
+  over=$(jq -rs --argjson known "$known" --argjson asked "${ASKED[.registry.limits]-null}" '($known + $asked) as $limits
+    | [.[] | select(.layers) | (.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
      (.layers | length | select($limits.layers != null and . > $limits.layers) | "\(.) layers, where \($limits.layers) are taken")] | join("; ")' "$1")
   [ -z "$over" ] || fail PUBLISH_LIMITS "the registry of $REFERENCE does not take this image" "give the flavor a smaller blobLimit in layers/layers.json, or hoist what is large" "$over"
 }
@@ -64,7 +64,7 @@ check_limits() {
 # move_live_tag DIGEST: the tag that says which image was published last, where the request has one. Its image is there.
 move_live_tag() {
   local live reference=$REFERENCE
-  live=$(jq -r '.registry.liveTag // empty' <<<"$REQUEST")
+  live=${ASKED[.registry.liveTag]-}
   [ -n "$live" ] || return 0
   REFERENCE=${reference%:*}:$live
   if [ "$(published_digest)" != "$1" ]; then

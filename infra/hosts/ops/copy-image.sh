@@ -29,7 +29,7 @@ elif [ -n "$found" ]; then
   fail PUBLISH_TAG_TAKEN "the registry has another image under $REFERENCE" "find out who pushed it; remove that tag, or publish to another repository" "$found" "$digest"
 else
   check_limits "$WORK/manifests"
-  if [ "$(jq .dryRun <<<"$REQUEST")" = true ]; then
+  if [ "${ASKED[.dryRun]-}" = true ]; then
     status="to be copied"
   else
     say "image: copying $REFERENCE"

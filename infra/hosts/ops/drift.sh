@@ -90,5 +90,5 @@ fi
 while IFS=$'\t' read -r name layer system path; do
   look_at_layer "$name" "$(run_name "$layer" "$system")" "$path"
 done < <(jq -r '.layers[] | [.name, .layer, .system, .storePath] | @tsv' <<<"$REQUEST")
-[ "$(jq 'has("image")' <<<"$REQUEST")" = false ] || look_at_image
+[ -z "${ASKED[.image]-}" ] || look_at_image
 jq -cs '{findings: .}' "$WORK/findings"

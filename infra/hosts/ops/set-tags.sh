@@ -15,7 +15,7 @@ flock 9
 moves=$(asked .moves)
 open_registry "$moves"
 stands=$(digest_of "$moves")
-expected=$(jq -r '.stands // empty' <<<"$REQUEST")
+expected=${ASKED[.stands]-}
 [ "$stands" = "$expected" ] ||
   fail PROMOTE_MOVED "$REFERENCE was moved by somebody else in the meantime" "look at what they did, then run the command again" "${stands:-no image}" "${expected:-no image}"
 while read -r tag from; do
