@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { protocol } from "../../infra/request.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { ociLayout } from "../support/oci-layout.ts";
 import { type Result, run } from "../support/process.ts";
@@ -29,10 +30,10 @@ cd ${CHECKOUT}/infra
 . hosts/common.sh
 . hosts/registry.sh
 WORK=${folder}
-REQUEST=$1
+read_request .registry.kind <<<"$1"
 open_registry ${tag}
 ${lines}`;
-  const whole = { registry: { kind: "registry", repository: `${registry.address}/comfyui`, tls: false, ...request } };
+  const whole = { protocol, registry: { kind: "registry", repository: `${registry.address}/comfyui`, tls: false, ...request } };
   return run("bash", ["-c", script, "bash", JSON.stringify(whole)], { allowFailure: true });
 }
 

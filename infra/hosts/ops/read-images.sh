@@ -15,9 +15,9 @@ export LC_ALL=C
 
 # open_image NUMBER: the request's image.
 open_image() {
-  local tag
-  tag=$(jq -r --argjson at "$1" '.images[$at].tag // empty' <<<"$REQUEST")
-  if [ -n "$tag" ]; then open_registry "$tag"; else open_reference "$(asked ".images[$1].reference")" "$(asked ".images[$1].tls")"; fi
+  local tag reference tls
+  { read -r tag && read -r reference && read -r tls; } < <(jq -r --argjson at "$1" '.images[$at] | .tag // "", .reference // "", .tls' <<<"$REQUEST")
+  if [ -n "$tag" ]; then open_registry "$tag"; else open_reference "$reference" "$tls"; fi
 }
 
 # read_image NUMBER: manifest and config of the opened image into WORK/NUMBER.json.
