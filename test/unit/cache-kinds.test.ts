@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { protocol } from "../../infra/request.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { run } from "../support/process.ts";
 
@@ -12,8 +13,8 @@ const shared = readFileSync(`${hosts}/cache.sh`, "utf8");
 const promised = [...shared.matchAll(/^# {3}([A-Za-z_]+) /gm)].map(([, name = ""]) => name);
 
 async function definitions(kind: string): Promise<Set<string>> {
-  const request = JSON.stringify({ cache: { kind } });
-  const script = `set -euo pipefail; . '${hosts}/common.sh'; . '${hosts}/cache.sh'; REQUEST=$1; use_cache; compgen -v; compgen -A function`;
+  const request = JSON.stringify({ protocol, cache: { kind } });
+  const script = `set -euo pipefail; . '${hosts}/common.sh'; . '${hosts}/cache.sh'; read_request <<<"$1"; use_cache; compgen -v; compgen -A function`;
   const { stdout } = await run("bash", ["-c", script, "kinds", request]);
   return new Set(stdout.split("\n"));
 }

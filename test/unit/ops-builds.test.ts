@@ -50,7 +50,7 @@ test("the history keeps the last 200 runs, with what differs from the last good 
   const { folder, bash } = onHost(t);
   mkdirSync(join(folder, "history/sample"), { recursive: true });
   writeFileSync(join(folder, "history/sample/layer6-app.jsonl"), Array.from({ length: 250 }, (_, at) => `{"at":${at}}\n`).join(""));
-  const request = (page: string, more = "") => `REQUEST='{"flavor":"sample","protocol":3,"substituters":[],"inputs":{"a/page.html":"${page}"${more}}}'; `;
+  const request = (page: string, more = "") => `read_request <<<'{"flavor":"sample","protocol":3,"substituters":[],"inputs":{"a/page.html":"${page}"${more}}}'; `;
   bash(`${request("1")} open_history layer6-app k1; jq -n '{built: 2}' >"$WORK/facts.json"`);
   assert.throws(() => bash(`${request("2", ',"b":"1"')} open_history layer6-app k2; (fail LAYER_TIMEOUT a b); :`));
   assert.throws(() => bash(`${request("2")} open_history layer6-app k3; kill -9 $$`));
@@ -70,7 +70,7 @@ test("the history keeps the last 200 runs, with what differs from the last good 
 
 test("LAYER_STOPPED: however a run ends that was told to stop, it says why, and so does the history", (t) => {
   const { folder, bash } = onHost(t);
-  const begun = `REQUEST='{"flavor":"sample"}'; open_history layer6-app k; touch "$WORK/stop"; `;
+  const begun = `read_request <<<'{"flavor":"sample","protocol":3}'; open_history layer6-app k; touch "$WORK/stop"; `;
   for (const end of ["fail CACHE_PUSH_FAILED a b", "false", "kill -TERM $$; sleep 1", "digest=$(fail PUBLISH_REGISTRY a b); echo $digest"]) {
     assert.throws(() => bash(begun + end), (error: { stderr?: string }) => error.stderr?.match(/error\[/g)?.length === 1 && /^error\[LAYER_STOPPED\]: .*\n {2}fix: {6}run 'pulumi up'/m.test(error.stderr), end);
     const last = JSON.parse(readFileSync(join(folder, "history/sample/layer6-app.jsonl"), "utf8").trimEnd().split("\n").at(-1) ?? "") as object;
