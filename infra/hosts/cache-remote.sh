@@ -9,8 +9,8 @@ CACHE_NETRC=$KEYS/netrc
 CACHE_KEY_WANTS=(.cache.signingKey)
 [ -z "${ASKED[.cache.secrets]-}" ] || CACHE_KEY_WANTS=(.cache.secrets.region .cache.secrets.signingKey)
 
-# What cache_find reads of the record.
-declare -A RECORDED=()
+# What cache_find reads of the record. Global: this file is sourced within a function.
+declare -gA RECORDED=()
 
 # recorded PATH: one value of the record, as text; nothing where there is none.
 recorded() {
