@@ -19,7 +19,7 @@ async function bigPath(folder: string, megabytes: number, keyFile: string): Prom
   return { store, file, path };
 }
 
-async function read(server: Server, network: HostNetwork, folder: string, { quick, runs }: Bench): Promise<Comparison> {
+async function read(server: Server, network: HostNetwork, folder: string, { quick, runs }: Bench): Promise<Comparison[]> {
   const megabytes = quick ? 100 : 500;
   const key = await makeSigningKey(folder, `bench-${server}`);
   const { store, file, path } = await bigPath(folder, megabytes, key.file);
@@ -29,23 +29,32 @@ async function read(server: Server, network: HostNetwork, folder: string, { quic
   await machine.bash("mkdir -p /srv/plain && cat >/srv/plain/big", { input: await readFile(file) });
   await machine.bash("setsid caddy file-server --listen :8081 --root /srv/plain >/dev/null 2>&1 & sleep 1");
   const into = join(folder, "into");
-  const figures = await inTurn(
-    runs,
-    async () => {
-      await run("sh", ["-c", 'chmod -R u+w "$0" 2>/dev/null; rm -rf "$0"', into]);
-      return megabytes / (await nix(["copy", "--from", `http://${machine.address}`, "--to", into, "--option", "trusted-public-keys", key.public, path])).seconds;
-    },
-    async () => megabytes / (await run("curl", ["-sSf", "-o", join(folder, "plain"), `http://${machine.address}:8081/big`])).seconds,
-  );
-  await machine.stop();
-  return {
-    what: `reading ${megabytes} MB from the cache (${server})`,
-    unit: "MB/s",
-    ours: { command: "nix copy --from http://CACHE --to FRESH_STORE PATH", figures: figures.ours },
-    theirs: { command: "curl -o FILE http://CACHE:8081/big (Caddy's file server)", figures: figures.theirs },
-    ...(server === "harmonia" && { goal: { atLeast: 0.8 } }),
-    note: "Nix also verifies hash and signature, and writes the path into a store.",
+  const plain = `http://${machine.address}:8081/big`;
+  const fresh = (args: readonly string[]) => async () => {
+    await run("sh", ["-c", 'chmod -R u+w "$0" 2>/dev/null; rm -rf "$0"', into]);
+    return megabytes / (await nix(args)).seconds;
   };
+  const ours = fresh(["copy", "--from", `http://${machine.address}`, "--to", into, "--option", "trusted-public-keys", key.public, path]);
+  const againstCurl = await inTurn(runs, ours, async () => megabytes / (await run("curl", ["-sSf", "-o", join(folder, "plain"), plain])).seconds);
+  const againstNix = await inTurn(runs, ours, fresh(["store", "prefetch-file", "--store", into, plain]));
+  await machine.stop();
+  const what = `reading ${megabytes} MB from the cache (${server})`;
+  const command = "nix copy --from http://CACHE --to FRESH_STORE PATH";
+  return [
+    {
+      what, unit: "MB/s",
+      ours: { command, figures: againstCurl.ours },
+      theirs: { command: "curl -o FILE http://CACHE:8081/big (Caddy's file server)", figures: againstCurl.theirs },
+      ...(server === "harmonia" && { goal: { atLeast: 0.8 } }),
+      note: "Nix also verifies hash and signature, and writes the path into a store.",
+    },
+    {
+      what: `${what}, against Nix with the plain file`, unit: "MB/s",
+      ours: { command, figures: againstNix.ours },
+      theirs: { command: "nix store prefetch-file --store FRESH_STORE http://CACHE:8081/big", figures: againstNix.theirs },
+      note: "What Nix itself makes of a file by HTTP: no server can be faster.",
+    },
+  ];
 }
 
 export const cacheRead: Part = {
@@ -59,7 +68,7 @@ export const cacheRead: Part = {
         bench.say(`reading from ${server}`);
         const own = join(folder, server);
         await run("mkdir", [own]);
-        comparisons.push(await read(server, network, own, bench));
+        comparisons.push(...(await read(server, network, own, bench)));
       }
       return { comparisons };
     } finally {

@@ -84,7 +84,7 @@ export const cold: Part = {
         await using sandbox = await empty();
         // The passphrase's first use, the stack's file.
         await sandbox.run("pulumi", ["stack", "init", "local", "--non-interactive"]);
-        return timedUp(sandbox);
+        return await timedUp(sandbox);
       },
       async () => {
         await using sandbox = await empty();

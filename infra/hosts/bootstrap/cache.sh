@@ -31,9 +31,12 @@ server_unit() {
     nix-serve) start+=" --host ${INTERNAL%:*} --port ${INTERNAL#*:} --workers 8 --disable-keepalive" environment=$REMOTE ;;
     nix-serve-ng) start+=" --listen $INTERNAL" environment=$REMOTE ;;
     harmonia)
+      # Blobs are compressed, and readers are near: 3.2 would compress all of it at each request, which halves its speed. 3.0 knows
+      # this option, older ones have no compression.
       put /etc/comfyui/harmonia.toml 644 root:root "bind = \"$INTERNAL\"
 workers = 4
-priority = $(setting .priority)"
+priority = $(setting .priority)
+enable_compression = false"
       environment=CONFIG_FILE=/etc/comfyui/harmonia.toml access=ReadWritePaths=/nix/var/nix/db
       ;;
   esac
