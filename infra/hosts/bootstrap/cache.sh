@@ -31,8 +31,8 @@ server_unit() {
     nix-serve) start+=" --host ${INTERNAL%:*} --port ${INTERNAL#*:} --workers 8 --disable-keepalive" environment=$REMOTE ;;
     nix-serve-ng) start+=" --listen $INTERNAL" environment=$REMOTE ;;
     harmonia)
-      # Blobs are compressed, and readers are near: 3.2 would compress all of it at each request, which halves its speed. 3.0 knows
-      # this option, older ones have no compression.
+      # Blobs are compressed, and readers are near: 3.2 would compress all of it at each request, which halves its speed. 3.0 is
+      # the first that knows this option.
       put /etc/comfyui/harmonia.toml 644 root:root "bind = \"$INTERNAL\"
 workers = 4
 priority = $(setting .priority)
