@@ -41,26 +41,23 @@ export class Packing {
   }
 }
 
-const TAR = "tar --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner --hard-dereference --directory=/ -cf - PATHS | zstd -3 -T0 -q -f -o blob";
+const TAR = "tar --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner --hard-dereference --directory=/ -cf - PATHS";
+const PLAIN = `${TAR} | zstd -3 -T0 -q >blob`;
+/** With the two digests that an image names a layer by. */
+const HASHED = `${TAR} | tee >(sha256sum >diff-id) | zstd -3 -T0 -q | tee >(sha256sum >digest) >blob`;
 
-async function speed(sandbox: Sandbox, packing: Packing, paths: readonly string[], runs: number): Promise<Comparison> {
-  const file = join(sandbox.at, "tar.zst");
-  writeFileSync(sandbox.host(join(sandbox.at, "tar.sh")), TAR.replace("PATHS", paths.map((path) => path.slice(1)).join(" ")).replace("blob", file));
+async function against(line: string, sandbox: Sandbox, packing: Packing, paths: readonly string[], runs: number): Promise<Comparison> {
+  const script = join(sandbox.at, "tar.sh");
+  writeFileSync(sandbox.host(script), line.replace("PATHS", paths.map((path) => path.slice(1)).join(" ")));
   await packing.pack();
   const megabytes = packing.blob.tarSize / 1e6;
   const figures = await inTurn(
     runs,
     async () => megabytes / (await packing.pack()),
-    async () => megabytes / (await sandbox.run("bash", [join(sandbox.at, "tar.sh")])).seconds,
+    async () => megabytes / (await sandbox.run("bash", [script], { cwd: sandbox.at })).seconds,
   );
-  return {
-    what: `making a blob of ${Math.round(megabytes)} MB`,
-    unit: "MB/s",
-    ours: { command: packing.command, figures: figures.ours },
-    theirs: { command: TAR, figures: figures.theirs },
-    goal: { atLeast: 0.9 },
-    note: `Ours also hashes the tar and the blob, and can be made again byte by byte. Sizes: ${packing.blob.size} and ${statSync(sandbox.host(file)).size} bytes.`,
-  };
+  const sizes = `Sizes: ${packing.blob.size} and ${statSync(sandbox.host(join(sandbox.at, "blob"))).size} bytes.`;
+  return { what: `making a blob of ${Math.round(megabytes)} MB`, unit: "MB/s", ours: { command: packing.command, figures: figures.ours }, theirs: { command: line, figures: figures.theirs }, note: sizes };
 }
 
 export const blob: Part = {
@@ -73,7 +70,8 @@ export const blob: Part = {
     const { stdout } = await sandbox.bash(`nix path-info --recursive ${contents.join(" ")}`);
     const paths = stdout.trim().split("\n").sort();
     const packing = await Packing.of(sandbox, paths);
-    const fast = await speed(sandbox, packing, paths, runs);
+    const plain = await against(PLAIN, sandbox, packing, paths, runs);
+    const hashed = await against(HASHED, sandbox, packing, paths, runs);
     const size: Comparison = {
       what: "the image's size",
       unit: "B",
@@ -81,6 +79,6 @@ export const blob: Part = {
       theirs: { command: `${packing.command}, of all layers' contents as one`, figures: [packing.blob.size] },
       goal: { atMost: 1.01 },
     };
-    return { comparisons: [fast, size] };
+    return { comparisons: [{ ...plain, goal: { atLeast: 0.9 }, note: `Ours also hashes tar and blob. ${plain.note}` }, { ...hashed, what: `${hashed.what}, with its two digests` }, size] };
   },
 };
