@@ -73,11 +73,20 @@ async function empty(): Promise<Sandbox> {
   return Sandbox.create({ store: await prefetchedStore() });
 }
 
+const WHOLE = "nix build --out-link image path:./layers#comfyui";
+const each = (attr: string) => `nix build --no-link ${["", ".checks", ...(attr === "layer2-wheels" ? [] : [".blob"])].map((part) => `path:./layers#${attr}${part}`).join(" ")}`;
+/** A layer when those that it is `on` or `after` are done, as the graph says. */
+const IN_ORDER = `{ ${each("layer2-wheels")} & ${each("layer0-base")} && ${each("layer1-python")} && wait; } && ${each("layer3-pytorch")} && { ${each("layer4-deps")} & ${each("layer5-perf")} && wait; } && ${WHOLE}`;
+
 export const cold: Part = {
   name: "cold",
   async measure({ quick, say }: Bench) {
     say("a first build of all layers");
-    const command = "nix build --out-link image path:./layers#comfyui";
+    const bareRun = async (line: string) => {
+      await using sandbox = await empty();
+      return (await sandbox.bash(line)).seconds;
+    };
+    const inOrder: number[] = [];
     const figures = await inTurn(
       quick ? 1 : 3,
       async () => {
@@ -86,20 +95,18 @@ export const cold: Part = {
         await sandbox.run("pulumi", ["stack", "init", "local", "--non-interactive"]);
         return await timedUp(sandbox);
       },
-      async () => {
-        await using sandbox = await empty();
-        return (await sandbox.bash(command)).seconds;
+      async (round) => {
+        inOrder[round] = await bareRun(IN_ORDER);
+        return bareRun(WHOLE);
       },
     );
+    const ours = { command: UP, figures: figures.ours };
+    const note = "Ours also fills the signed binary cache and publishes to an OCI directory.";
     return {
-      comparisons: [{
-        what: "a first build of all layers",
-        unit: "s",
-        ours: { command: UP, figures: figures.ours },
-        theirs: { command, figures: figures.theirs },
-        goal: { atMost: 1.1 },
-        note: "Ours also fills the signed binary cache and publishes to an OCI directory.",
-      }],
+      comparisons: [
+        { what: "a first build of all layers", unit: "s", ours, theirs: { command: WHOLE, figures: figures.theirs }, goal: { atMost: 1.1 }, note },
+        { what: "a first build of all layers, against Nix in the graph's order", unit: "s", ours, theirs: { command: IN_ORDER, figures: inOrder }, note },
+      ],
     };
   },
 };
