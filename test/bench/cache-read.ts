@@ -52,7 +52,7 @@ async function read(server: Server, network: HostNetwork, folder: string, { quic
       what: `${what}, against Nix with the plain file`, unit: "MB/s",
       ours: { command, figures: againstNix.ours },
       theirs: { command: "nix store prefetch-file --store FRESH_STORE http://CACHE:8081/big", figures: againstNix.theirs },
-      note: "What Nix itself makes of a file by HTTP: no server can be faster.",
+      note: "What Nix itself makes of a file by HTTP.",
     },
   ];
 }
