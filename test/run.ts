@@ -5,14 +5,14 @@
  * small machine, then those of the whole program, then those with hosts of their own, two at a time, because they wait as long as
  * they work. One summary at the end; a skipped test fails the run.
  */
-import { globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { globSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
+import { makeRunFolder } from "./support/run-folder.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const phases = [
@@ -61,11 +61,8 @@ async function* events(phases: Phases, wanted: readonly string[], totals: Totals
 
 async function main(phases: Phases, wanted: readonly string[]): Promise<boolean> {
   if (phases.every(({ pattern }) => files(pattern, wanted).length === 0)) throw new Error(`no test file matches ${wanted.join(" ")}`);
-  // All that the tests write to the temporary folder goes away at the end, whatever happens to a test.
-  const folder = mkdtempSync(join(tmpdir(), "comfyui-run-"));
-  process.env.TMPDIR = process.env.COMFYUI_TEST_RUN = folder;
-  // Copies of the project at paths that never come again would fill the checkout's.
-  process.env.NODE_COMPILE_CACHE = join(folder, "node-cache");
+  // Goes away at the end, whatever happens to a test.
+  const folder = makeRunFolder();
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => abort.abort(name));
   const totals: Totals = new Map();

@@ -91,8 +91,6 @@ export const cold: Part = {
       quick ? 1 : 3,
       async () => {
         await using sandbox = await empty();
-        // The passphrase's first use, the stack's file.
-        await sandbox.run("pulumi", ["stack", "init", "local", "--non-interactive"]);
         return await timedUp(sandbox);
       },
       async (round) => {

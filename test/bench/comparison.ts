@@ -73,6 +73,12 @@ export interface Growth {
   readonly note?: string;
 }
 
+/** No more than in proportion: from the first row to the last, no figure grows more than the size, which stands before them, does. */
+export function linear(rows: readonly (readonly [number, ...number[]])[]): boolean {
+  const [first, last] = [rows[0] as readonly number[], rows.at(-1) as readonly number[]];
+  return first.slice(1).every((figure, at) => (last[at + 1] as number) / figure <= (last[0] as number) / (first[0] as number));
+}
+
 export interface Findings {
   readonly comparisons?: readonly Comparison[];
   readonly growth?: readonly Growth[];

@@ -8,7 +8,7 @@ import { run } from "../support/process.ts";
 import { preview } from "../support/pulumi.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
-import { type Bench, type Growth, median, type Part } from "./comparison.ts";
+import { type Bench, type Growth, linear, median, type Part } from "./comparison.ts";
 
 /** The seven layers many times, each seven beside the others. */
 function severalfold(graph: RawGraph, times: number): RawGraph {
@@ -44,12 +44,6 @@ class Folder implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true });
   }
-}
-
-/** No more than in proportion: from the first row to the last, time grows at most as much as size does. */
-function linear(rows: readonly (readonly [number, ...number[]])[]): boolean {
-  const [first, last] = [rows[0] as readonly number[], rows.at(-1) as readonly number[]];
-  return first.slice(1).every((seconds, at) => (last[at + 1] as number) / seconds <= (last[0] as number) / (first[0] as number));
 }
 
 async function layers({ quick, runs, say }: Bench): Promise<Growth> {

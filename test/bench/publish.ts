@@ -1,6 +1,6 @@
 /** What a publish sends, and how long it takes, against Docker with the same content; by the registry's own access log. */
 import { appendFileSync } from "node:fs";
-import type { LayerOutput } from "../../infra/answers.ts";
+import { blobsSize, type LayerOutput } from "../../infra/answers.ts";
 import { Docker } from "../support/docker.ts";
 import { recordedCommand, runScript } from "../support/host-scripts.ts";
 import { outputs } from "../support/outputs.ts";
@@ -17,6 +17,15 @@ export interface Publishing {
   readonly sandbox: Sandbox;
   readonly registry: Registry;
   readonly docker: Docker;
+}
+
+/** A stack that publishes to a registry of its own; both are gone afterwards, with the gigabytes in them. */
+export async function withStack<T>(use: (stack: Omit<Publishing, "docker">) => Promise<T>): Promise<T> {
+  await using registry = await Registry.start();
+  await using sandbox = await warmSandbox();
+  configure(sandbox, { registry: { kind: "registry", repository: `${registry.address}/ours`, tls: false } });
+  await up(sandbox);
+  return await use({ sandbox, registry });
 }
 
 /** Docker gets the image that the sandbox's stack would publish now; answers its name there. */
@@ -48,7 +57,7 @@ async function bytesSent(publishing: Publishing): Promise<Comparison[]> {
   const again = registry.requests().length;
   await pushSingle();
   const theirs = await registry.received(again);
-  const blob = (layers["layer6-app"] as LayerOutput).blobs.reduce((sum, { size }) => sum + size, 0);
+  const blob = blobsSize(layers["layer6-app"] as LayerOutput);
   const command = { ours: "pulumi up, by the registry's access log", theirs: "docker import; docker push, by the registry's access log" };
   return [
     {
@@ -134,17 +143,15 @@ async function nothingToPublish({ sandbox, registry }: Publishing, runs: number)
 export const publish: Part = {
   name: "publish",
   async measure({ runs, say }) {
-    await using registry = await Registry.start();
     await using docker = await Docker.start();
-    await using sandbox = await warmSandbox();
-    configure(sandbox, { registry: { kind: "registry", repository: `${registry.address}/ours`, tls: false } });
-    await up(sandbox);
-    const publishing = { sandbox, registry, docker };
-    say("what a publish sends");
-    const bytes = await bytesSent(publishing);
-    say("a publish of what is there");
-    const nothing = await nothingToPublish(publishing, runs);
-    say("a publish against Docker's load and push");
-    return { comparisons: [...bytes, ...nothing, await publishTime(publishing, runs, "the sample")] };
+    return await withStack(async (stack) => {
+      const publishing = { ...stack, docker };
+      say("what a publish sends");
+      const bytes = await bytesSent(publishing);
+      say("a publish of what is there");
+      const nothing = await nothingToPublish(publishing, runs);
+      say("a publish against Docker's load and push");
+      return { comparisons: [...bytes, ...nothing, await publishTime(publishing, runs, "the sample")] };
+    });
   },
 };

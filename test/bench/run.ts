@@ -3,10 +3,10 @@
  * FILE; of some parts alone, to standard output. It ends with another code than 0 where something could not be measured; a goal
  * that is missed is a result. `--quick`: fewer and smaller runs.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { makeRunFolder } from "../support/run-folder.ts";
 import { blob } from "./blob.ts";
 import { cacheRead } from "./cache-read.ts";
 import { change, cold } from "./change.ts";
@@ -47,8 +47,7 @@ async function measure(parts: readonly Part[]): Promise<Findings[]> {
   return findings;
 }
 
-const folder = mkdtempSync(join(tmpdir(), "comfyui-bench-run-"));
-process.env.TMPDIR = process.env.COMFYUI_TEST_RUN = folder;
+const folder = makeRunFolder();
 try {
   const parts = chosen();
   const text = report(await describeMachine(), await measure(parts), quick);
