@@ -23,8 +23,7 @@ begin_run "$name" "$fingerprint" build "$layer"
 guard_disk "$name"
 attr=$(flavor_set "$system").$layer
 installables=("$attr" "$attr.checks")
-has_blob=$(jq --arg layer "$layer" '.layers[] | select(.attr == $layer) | .blob' "$WORK/source/layers.json")
-[ "$has_blob" = false ] || installables+=("$attr.blob")
+[ "$HAS_BLOB" = false ] || installables+=("$attr.blob")
 
 say "$name: building (log: $LOG)"
 build "$name" "$name did not build" "correct the layer, then run 'pulumi up' again: finished layers are kept" \
@@ -40,7 +39,7 @@ cache_deliver "$LOG" "layers/$layer/$fingerprint" "${DRVS[@]}"
 record=$STATE/records/$name/$(printf '%s\n' "${OUTS[@]}" | word).json
 known=/dev/null described=/dev/null
 [ ! -s "$record" ] || known=$record
-[ "$has_blob" = false ] || described=${OUTS[2]}/blob.json
+[ "$HAS_BLOB" = false ] || described=${OUTS[2]}/blob.json
 jq -cn --arg layer "$layer" --arg fingerprint "$fingerprint" --arg log "$LOG" --arg storePath "${OUTS[0]}" \
   --slurpfile described "$described" --slurpfile known "$known" \
   --argjson started "$STARTED" --argjson ended "$(date -u +%s.%N)" \

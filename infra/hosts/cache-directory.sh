@@ -50,7 +50,7 @@ cache_mend() {
     info=${path#/nix/store/}
     info=$CACHE_NAME/${info:0:32}.narinfo
     # One that came since this run began is another layer's push of the same path, which was built once for both.
-    if [ "$info" -ot "$WORK/run.json" ] && signatures "$path" >/dev/null 2>&1; then
+    if [ -e "$info" ] && [ "$info" -ot "$WORK/run.json" ] && signatures "$path" >/dev/null 2>&1; then
       say "the cache's copy of $path is damaged: replacing it"
       # The archive first: it is named by its hash, and one that is there is not written again.
       rm -f -- "$CACHE_NAME/$(sed -n 's/^URL: //p' "$info")"

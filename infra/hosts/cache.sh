@@ -148,19 +148,19 @@ cache_keep_all() {
 }
 
 # cache_deliver LOG NAME DRV...: the outputs of these into the cache, signed, verified and pinned as NAME; then into its mirror.
-# What the cache's failure leaves undone is noted, for cache_settle.
+# What the cache's failure leaves undone is noted, for cache_settle. DELIVERED: these outputs.
 cache_deliver() {
-  local log=$1 name=$2 outs list=$WORK/push attempt=1 note=$STATE/owed/${2//\//_}
+  local log=$1 name=$2 list=$WORK/push attempt=1 note=$STATE/owed/${2//\//_}
   shift 2
-  mapfile -t outs < <(nix-store --query --outputs "$@")
+  mapfile -t DELIVERED < <(nix-store --query --outputs "$@")
   if [ "$CACHED" = true ]; then
     to_push "$@" | LC_ALL=C sort -u >"$list"
     cache_hold
   fi
   while [ "$CACHED" = true ]; do
     cache_push "$log" "$list"
-    cache_verify "${outs[@]}"
-    ! cache_keep_all "$name" "$list" "${outs[@]}" || break
+    cache_verify "${DELIVERED[@]}"
+    ! cache_keep_all "$name" "$list" "${DELIVERED[@]}" || break
     [ "$attempt" -lt "$PUSH_ATTEMPTS" ] || cache_send_failed "a collection takes away what is pushed, before it is pinned"
     attempt=$((attempt + 1))
   done

@@ -74,6 +74,14 @@ open_work() {
   trap 'rm -rf -- "$WORK"' EXIT
 }
 
+# asked_below PATH: what the request has in the object at PATH, a line `member value` each, in no order.
+asked_below() {
+  local path
+  for path in "${!ASKED[@]}"; do
+    [[ $path != "$1."* ]] || printf '%s %s\n' "${path#"$1".}" "${ASKED[$path]}"
+  done
+}
+
 # need_nix: a Nix of 2.18 or newer. What it says of itself, into NIX_VERSION.
 need_nix() {
   NIX_VERSION=$(nix --version)

@@ -21,8 +21,9 @@ layer_sizes() {
 guard_growth() {
   local tag=$1 note=$STATE/notes/growth-$1.json known over
   shift
+  [ -e "$note" ] || return 0
   known=$(published_sizes)
-  if [ ! -e "$note" ] || [ ! -e "$known" ] || [ "$(jq .accepted "$note")" = true ]; then return; fi
+  if [ ! -e "$known" ] || [ "$(jq .accepted "$note")" = true ]; then return; fi
   over=$(jq -r --slurpfile old "$known" --slurpfile note "$note" --argjson floor "$GROWTH_FLOOR" '
     def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" else "\(. / 1e5 | round / 10) MB" end;
     def tell: "\(.what) \(.old | size) -> \(.new | size)" + if .old > 0 then " (+\((.new / .old - 1) * 100 | round) %)" else " (new)" end;
@@ -43,7 +44,7 @@ keep_sizes() {
   shift
   known=$(published_sizes)
   mkdir -p -- "$STATE/published"
-  jq -c --arg tag "$tag" '{tag: $tag, layers: .}' <<<"$(layer_sizes "$@")" >"$known.new"
+  printf '{"tag":"%s","layers":%s}\n' "$tag" "$(layer_sizes "$@")" >"$known.new"
   mv -- "$known.new" "$known"
   rm -f -- "$STATE/notes/growth-$tag.json"
 }

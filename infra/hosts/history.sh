@@ -23,13 +23,12 @@ stop_mark() {
 
 # open_history NAME KEY: the run has begun, and its lock is held.
 open_history() {
-  local history
-  history=$STATE/history/$(asked .flavor)/$1
-  mkdir -p "${history%/*}"
+  HISTORY=$STATE/history/$(asked .flavor)/$1
+  mkdir -p "${HISTORY%/*}"
   close_cut_off
   rm -f -- "$WORK"/{stop,fault,facts.json}
-  jq -c --slurpfile last <(cat "$history.request.json" 2>/dev/null || [ $? -eq 1 ]) \
-    --arg name "$1" --arg key "$2" --arg history "$history" --arg log "$LOG" --argjson started "$STARTED" --argjson script $$ '
+  jq -c --slurpfile last <(cat "$HISTORY.request.json" 2>/dev/null || [ $? -eq 1 ]) \
+    --arg name "$1" --arg key "$2" --arg history "$HISTORY" --arg log "$LOG" --argjson started "$STARTED" --argjson script $$ '
     def flat: [paths(type != "object") as $path | select(all($path[]; type == "string")) | {key: ($path | tojson), value: getpath($path)}] | from_entries;
     def shown: if . == null then empty else (if type == "string" then . else tojson end)[:80] end;
     flat as $now | ($last[0] // {} | flat) as $old
@@ -51,26 +50,25 @@ close_run() {
   if [ "$outcome" = failed ] && [ -e "$WORK/stop" ] && [ "$(cat "$WORK/fault" 2>/dev/null)" != "${STOPPED[0]}" ]; then
     (fail "${STOPPED[@]}") || :
   fi
-  remember "$outcome" "$(date -u +%s.%N)" || say "warning: the run could not be written to $STATE/history"
+  remember "$outcome" "$(date -u +%s.%N)" "$HISTORY" || say "warning: the run could not be written to $STATE/history"
 }
 
 # close_cut_off: the run before, whose script was killed: all that is known is when its log ended.
 close_cut_off() {
   [ -s "$WORK/run.json" ] || return 0
-  local log ended outcome=cut-off
-  log=$(jq -r .log "$WORK/run.json")
+  local log history ended outcome=cut-off
+  { read -r log && read -r history; } < <(jq -r '.log, .history' "$WORK/run.json")
   ended=$(stat -c %Y -- "$log" 2>/dev/null) || ended=$(jq .started "$WORK/run.json")
   if [ -e "$WORK/stop" ]; then
     outcome=failed
     printf '%s\n' "${STOPPED[0]}" >"$WORK/fault"
   fi
-  remember "$outcome" "$ended"
+  remember "$outcome" "$ended" "$history"
 }
 
-# remember OUTCOME ENDED: one more line of the history, one less at its other end.
+# remember OUTCOME ENDED HISTORY: one more line of the history, one less at its other end.
 remember() {
-  local history
-  history=$(jq -r .history "$WORK/run.json")
+  local history=$3
   {
     [ ! -e "$history.jsonl" ] || tail -n "$((RUNS_KEPT - 1))" -- "$history.jsonl"
     jq -c --slurpfile facts <(cat "$WORK/facts.json" 2>/dev/null || [ $? -eq 1 ]) --arg outcome "$1" --argjson ended "$2" \
@@ -88,13 +86,14 @@ remember() {
 
 # prune NAME: old logs and records go: never this run's log, and never the one that the newest record names.
 prune() {
-  local newest named=
-  newest=$(newest_first "$STATE/records/$1" | awk -F '\t' 'NR == 1 { print $3 }')
-  [ -z "$newest" ] || named=$(jq -r '.log // "" | sub(".*/"; "")' "$STATE/records/$1/$newest")
-  newest_first "$STATE/logs/$1" |
-    awk -F '\t' -v count="$LOGS_KEPT" -v bytes="$LOG_BYTES_KEPT" -v mine="${LOG##*/}" -v named="$named" \
-      '{ all += $2 } (NR > count || all > bytes) && $3 != mine && $3 != named { print $3 }' |
-    remove_from "$STATE/logs/$1"
+  local old newest named=
+  old=$(newest_first "$STATE/logs/$1" |
+    awk -F '\t' -v count="$LOGS_KEPT" -v bytes="$LOG_BYTES_KEPT" -v mine="${LOG##*/}" '{ all += $2 } (NR > count || all > bytes) && $3 != mine { print $3 }')
+  if [ -n "$old" ]; then
+    newest=$(newest_first "$STATE/records/$1" | awk -F '\t' 'NR == 1 { print $3 }')
+    [ -z "$newest" ] || named=$(jq -r '.log // "" | sub(".*/"; "")' "$STATE/records/$1/$newest")
+    { grep -v -F -x -e "$named" <<<"$old" || [ $? -eq 1 ]; } | remove_from "$STATE/logs/$1"
+  fi
   newest_first "$STATE/records/$1" | tail -n "+$((RECORDS_KEPT + 1))" | cut -f 3 | remove_from "$STATE/records/$1"
 }
 

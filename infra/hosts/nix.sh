@@ -54,6 +54,8 @@ nix_options() {
     --option always-allow-substitutes true
     --option narinfo-cache-negative-ttl 0
     --option fallback true
+    # Layers that are built at the same time share derivations: who finds one being built looks again after a second, not five.
+    --option build-poll-interval 1
   )
   [ ! -e "$CACHE_NETRC" ] || NIX_OPTIONS+=(--option netrc-file "$CACHE_NETRC")
 }

@@ -12,11 +12,17 @@ set -euo pipefail
 
 # images_by_system: digest and size of each of `images`, the images of `systems`, as JSON by system.
 images_by_system() {
-  local at manifest
+  local at
   for at in "${!images[@]}"; do
-    manifest=$(named_blob "${images[at]}")
-    jq -cn --arg system "${systems[at]}" --arg digest "sha256:${manifest##*/}" --argjson size "$(image_bytes "$manifest")" '{($system): {$digest, $size}}'
+    open_layout "${images[at]}"
+    jq -cn --arg system "${systems[at]}" --arg digest "$DIGEST" --argjson size "$(image_bytes "$MANIFEST")" '{($system): {$digest, $size}}'
   done | jq -cs add
+}
+
+# asked_layers: the layers of the image, or of the images under the index, a line `SYSTEM.LAYER key` each.
+asked_layers() {
+  # A system's own line is its layers as JSON.
+  if [ -n "${ASKED[.images]-}" ]; then asked_below .images | sed -n '/^[^ ]*[.]/p'; else asked_below .layers | sed "s/^/$(asked .system)./"; fi
 }
 
 need jq nix nix-store skopeo flock timeout sha256sum
@@ -28,19 +34,16 @@ tag=$(asked .tag)
 [[ $tag =~ ^[0-9a-f]{12}$ ]] || fail REQUEST_INVALID "the request's tag is no fingerprint" "run this script through pulumi" "$tag"
 
 begin_run image "$tag" publish
-skopeo --version >>"$LOG"
 open_registry "$tag"
 
 say "image: putting it together (log: $LOG)"
 # The image refers to the blobs; the layers' contents are roots of their own, since a blob does not keep them.
-systems=() images=() layers=()
-while read -r system attr; do
-  if [ "$attr" = comfyui ]; then
-    systems+=("$system") images+=("$(flavor_set "$system").$attr")
-  else
-    layers+=("$(flavor_set "$system").$attr")
-  fi
-done < <(jq -r '.images // {(.system): .layers} | to_entries[] | "\(.key) \("comfyui", (.value | keys[]))"' <<<"$REQUEST")
+systems=() images=() layers=() last=
+while IFS='. ' read -r system attr _; do
+  [ "$system" = "$last" ] || systems+=("$system") images+=("$(flavor_set "$system").comfyui")
+  last=$system
+  layers+=("$(flavor_set "$system").$attr")
+done < <(asked_layers | LC_ALL=C sort)
 build image "the image could not be put together" "correct what the log says, then run 'pulumi up' again" \
   "$WORK/result.json" "$STATE/roots/images/$tag" "${images[@]}" "${layers[@]}"
 read_built "$WORK/result.json"
@@ -56,12 +59,15 @@ if [ "${#images[@]}" -gt 1 ]; then
   image=$WORK/index
   join_images "$image" "${images[@]}"
 fi
-manifests=$WORK/manifests
-{
-  [ "${#images[@]}" -eq 1 ] || cat "$(named_blob "$image")"
-  for each in "${images[@]}"; do cat "$(named_blob "$each")"; done
-} >"$manifests"
-read -r digest name < <(jq -r '.manifests[0] | "\(.digest) \(.annotations["org.opencontainers.image.ref.name"])"' "$image/index.json")
+open_layout "$image"
+digest=$DIGEST name=$NAME manifests=$WORK/manifests
+cat "$MANIFEST" >"$manifests"
+if [ "${#images[@]}" -gt 1 ]; then
+  for each in "${images[@]}"; do
+    open_layout "$each"
+    cat "$MANIFEST" >>"$manifests"
+  done
+fi
 size=$(image_bytes "$manifests")
 found=$(published_digest)
 status=published sent=0
@@ -72,6 +78,7 @@ elif [ -n "$found" ]; then
 else
   check_limits "$manifests"
   guard_growth "$tag" "${images[@]}"
+  skopeo --version >>"$LOG"
   say "image: publishing $REFERENCE"
   blobs=$(send_image "oci:$image:$name" "$manifests" "$LOG")
   sent=$(sent_bytes "$manifests" "$blobs")
@@ -81,8 +88,7 @@ fi
 move_live_tag "$digest"
 keep_sizes "$tag" "${images[@]}"
 # What a collection never takes: the image that was published last.
-mapfile -t outs < <(nix-store --query --outputs "${DRVS[@]}")
-cache_keep live "${outs[@]}" || say "the cache's collection takes away what is published: run 'pulumi up' again"
+cache_keep live "${DELIVERED[@]}" || say "the cache's collection takes away what is published: run 'pulumi up' again"
 
 jq -cn --arg reference "$REFERENCE" --arg tag "$tag" --arg digest "$digest" --arg status "$status" --argjson size "$size" --argjson sent "$sent" \
   --argjson images "$by_system" \

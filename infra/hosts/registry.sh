@@ -55,6 +55,7 @@ missing_blobs() {
 check_limits() {
   local over known
   known=$(known_limits "${ASKED[.registry.repository]-}")
+  [ "$known" != '{}' ] || [ -n "${ASKED[.registry.limits]-}" ] || return 0
   over=$(jq -rs --argjson known "$known" --argjson asked "${ASKED[.registry.limits]-null}" '($known + $asked) as $limits
     | [.[] | select(.layers) | (.layers[] | select($limits.layerBytes != null and .size > $limits.layerBytes) | "a layer of \(.size) bytes, where \($limits.layerBytes) are taken"),
      (.layers | length | select($limits.layers != null and . > $limits.layers) | "\(.) layers, where \($limits.layers) are taken")] | join("; ")' "$1")
@@ -75,9 +76,12 @@ move_live_tag() {
   REFERENCE=$reference
 }
 
-# named_blob LAYOUT: the file of what its index.json names, a manifest or an index.
-named_blob() {
-  jq -r --arg layout "$1" '"\($layout)/blobs/\(.manifests[0].digest | sub(":"; "/"))"' "$1/index.json"
+# open_layout LAYOUT: what its index.json names, a manifest or an index: its DIGEST, its NAME there, and its file MANIFEST.
+open_layout() {
+  # shellcheck disable=SC2034  # read by the scripts that source this file
+  read -r DIGEST NAME < <(jq -r '.manifests[0] | "\(.digest) \(.annotations["org.opencontainers.image.ref.name"])"' "$1/index.json")
+  # shellcheck disable=SC2034
+  MANIFEST=$1/blobs/${DIGEST/://}
 }
 
 # join_images FOLDER LAYOUT...: a layout of one index over the images of these, whose blobs are links to theirs.
@@ -122,11 +126,17 @@ send_image() {
 
 # image_bytes MANIFESTS: bytes of the manifests and of all that they name.
 image_bytes() {
-  sent_bytes "$1" "$(jq -r '(.config // empty, .layers[]?).digest' "$1")"
+  bytes_of "$1" true
 }
 
 # sent_bytes MANIFESTS BLOBS: bytes of these blobs, and of the manifests, which are sent whatever the registry has.
 sent_bytes() {
-  jq -s --arg blobs "$2" --argjson manifests "$(stat -L -c %s "$1")" '($blobs | split("\n")) as $sent
-    | [map(.config // empty, .layers[]?) | unique_by(.digest)[] | select(.digest | IN($sent[])) | .size] + [$manifests] | add' "$1"
+  # shellcheck disable=SC2016  # jq's variable
+  bytes_of "$1" '.digest | IN($blobs | split("\n")[])' --arg blobs "$2"
+}
+
+# bytes_of MANIFESTS CONDITION [OPTION...]: bytes of the manifests and of those that they name which satisfy it; jq's options for it.
+bytes_of() {
+  jq -s --argjson manifests "$(stat -L -c %s "$1")" "${@:3}" \
+    "[map(.config // empty, .layers[]?) | unique_by(.digest)[] | select($2) | .size] + [\$manifests] | add" "$1"
 }

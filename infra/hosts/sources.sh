@@ -3,26 +3,29 @@
 
 # copy_sources FOLDER [LAYER]: copies what the layer and those it is on may read (without LAYER: what the image may read), then
 # compares the copy with the request, so that what is built is what the key says, whatever happens to the tree meanwhile.
+# HAS_BLOB: whether the layer is one.
 copy_sources() {
-  local copy=$1 layer=${2:-} wanted problem
+  local copy=$1 layer=${2:-} graph wanted problem
   rm -rf -- "$copy"*
   mkdir -p -- "$copy"
-  reduced_graph "$layer" >"$copy.graph"
-  [ "$(word <"$copy.graph")" = "$(asked .graph)" ] || sources_changed "layers.json"
-  problem=$({ files_of "$copy.graph" >"$copy.files" && files_of "$copy.graph" "${layer:-none}" >"$copy.own"; } 2>&1) || sources_changed "$problem"
-  problem=$(cd -- "$ROOT/layers" && xargs -d '\n' cp --parents --no-dereference -t "$copy" -- <"$copy.files" 2>&1) || sources_changed "$problem"
+  (cd -- "$ROOT/layers" && find . \( -type f -o -type l \) -printf '%P\n') | LC_ALL=C sort >"$copy.there"
+  select_sources "$layer" "$copy.there" >"$copy.selected" || sources_changed "layers.json"
+  # shellcheck disable=SC2034  # read by the scripts that source this file
+  { read -r graph && read -r HAS_BLOB && cat >"$copy.files"; } <"$copy.selected"
+  [ "$(printf %s "$graph" | word)" = "$(asked .graph)" ] || sources_changed "layers.json"
+  problem=$(cut -f 2- "$copy.files" | (cd -- "$ROOT/layers" && xargs -d '\n' cp --parents --no-dereference -t "$copy" --) 2>&1) || sources_changed "$problem"
 
   # What the request lists file by file, and the rest, for which it has one word.
-  digests_of "$copy" | awk -v own="$copy.own" -v listed="$copy.listed" -v rest="$copy.rest" '
-    BEGIN { while ((getline file < own) > 0) mine[file]; printf "" > listed; printf "" > rest }
-    { print > ($1 in mine ? listed : rest) }'
-  wanted=$(jq -r '.inputs // {} | to_entries[] | "\(.key) \(.value)"' <<<"$REQUEST" | LC_ALL=C sort)
+  digests_of "$copy" | awk -v files="$copy.files" -v listed="$copy.listed" -v rest="$copy.rest" '
+    BEGIN { while ((getline < files) > 0) if (sub(/^own\t/, "")) own[$0]; printf "" > listed; printf "" > rest }
+    { print > ($1 in own ? listed : rest) }'
+  wanted=$(asked_below .inputs | LC_ALL=C sort)
   if [ "$wanted" != "$(cat "$copy.listed")" ]; then
     sources_changed "$(comm -3 <(printf '%s\n' "$wanted") "$copy.listed" | awk '{ print $1 }' | sort -u | head -n 5 | paste -sd ' ')"
   fi
   [ "$(word <"$copy.rest")" = "$(asked .below)" ] || sources_changed "a file of the layers below"
   chmod -R u+rwX,go+rX -- "$copy"
-  mv -- "$copy.graph" "$copy/layers.json"
+  printf %s "$graph" >"$copy/layers.json"
 }
 
 sources_changed() {
@@ -34,37 +37,27 @@ word() {
   sha256sum | cut -c 1-12
 }
 
-# absent_layers FLAVOR: the layers that the flavor has not, since the file by which they are optional is not there.
-absent_layers() {
-  local layer file
-  jq -r --arg flavor "$1" '.flavors[$flavor].packageSet as $set | .layers[] | select(.optional)
-    | "\(.attr)\t\(.optional | gsub("\\{flavor\\}"; $flavor) | gsub("\\{packageSet\\}"; $set))"' "$ROOT/layers/layers.json" |
-    while IFS=$'\t' read -r layer file; do
-      if [ ! -e "$ROOT/layers/$file" ] && [ ! -L "$ROOT/layers/$file" ]; then printf '%s\n' "$layer"; fi
-    done
-}
-
-# reduced_graph LAYER: layers.json with the layer and those it is on; without a layer, those with a blob. Canonical JSON.
-reduced_graph() {
-  local flavor absent
-  flavor=$(asked .flavor)
-  absent=$(absent_layers "$flavor") || sources_changed "layers.json"
-  jq -cSj --arg layer "$1" --arg flavor "$flavor" --arg absent "$absent" '.layers |= map(select(.attr | IN($absent | split("\n")[]) | not)) | . as $graph
-    | def grow: . as $names | ([$names[], ($graph.layers[] | select(.attr | IN($names[])) | .on[])] | unique) | if . == $names then . else grow end;
-    ([.layers[] | select(if $layer == "" then .blob else .attr == $layer end).attr] | grow) as $names
-    | {flavors: {($flavor): .flavors[$flavor]}, shared, layers: [.layers[] | select(.attr | IN($names[]))
-      | .after = [] | .smoke |= if type == "array" then . else .[$flavor] end]}' "$ROOT/layers/layers.json" ||
-    sources_changed "layers.json"
-}
-
-# files_of GRAPH [LAYER]: the files that the graph's layers read, or one of them, sorted.
-files_of() {
-  local paths
-  mapfile -t paths < <(jq -r --arg layer "${2:-}" '(.flavors | to_entries[0]) as {$key, $value}
-    | ([.layers[] | select($layer == "" or .attr == $layer)] | if . == [] then [] else [.[].inputs[]] + $graph[0].shared end)[]
-    | gsub("\\{flavor\\}"; $key) | gsub("\\{packageSet\\}"; $value.packageSet) | rtrimstr("/")' --slurpfile graph "$1" "$1")
-  [ "${#paths[@]}" -gt 0 ] || return 0
-  (cd -- "$ROOT/layers" && find "${paths[@]}" \( -type f -o -type l \) -print) | LC_ALL=C sort -u
+# select_sources LAYER THERE: a line with layers.json of the layer and those it is on, as canonical JSON (without a layer: those with
+# a blob); whether the layer has a blob; and of the files in the list THERE those that these layers read: `own`, a tab and the path of
+# the layer's, `below` of the others. A layer is optional by a file that is there or not.
+select_sources() {
+  jq -cSr --arg layer "$1" --arg flavor "$(asked .flavor)" --rawfile there "$2" '
+    ($there | rtrimstr("\n") | split("\n")) as $there
+    | .flavors[$flavor].packageSet as $packageSet
+    | def filled: gsub("\\{flavor\\}"; $flavor) | gsub("\\{packageSet\\}"; $packageSet) | rtrimstr("/");
+    def grow($layers): . as $names | ([$names[], ($layers[] | select(.attr | IN($names[])) | .on[])] | unique) | if . == $names then . else grow($layers) end;
+    def reads($shared): [.[].inputs[], $shared[] | filled];
+    def within($paths): . as $file | any($paths[]; . as $path | $file == $path or ($file | startswith($path + "/")));
+    .shared as $shared
+    | [.layers[] | select(.optional == null or (.optional | filled | IN($there[])))] as $layers
+    | [$layers[] | select(if $layer == "" then .blob else .attr == $layer end)] as $wanted
+    | ([$wanted[].attr] | grow($layers)) as $names
+    | [$layers[] | select(.attr | IN($names[]))] as $layers
+    | {flavors: {($flavor): .flavors[$flavor]}, $shared, layers: [$layers[] | .after = [] | .smoke |= if type == "array" then . else .[$flavor] end]},
+      any($wanted[]; .blob),
+      (if $layer == "" then [] else $wanted | reads($shared) end) as $own
+      | ($layers | reads($shared)) as $all
+      | $there[] | if within($own) then "own\t\(.)" elif within($all) then "below\t\(.)" else empty end' "$ROOT/layers/layers.json"
 }
 
 # digests_of FOLDER: a line `path digest` for each file, in the form of infra/input-files.ts, shortened to 12 digits.

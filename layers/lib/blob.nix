@@ -15,5 +15,5 @@ pkgs.runCommand "${attr}-blob"
   packBlob = ./pack_blob;
 } ''
   # -B -I: the scripts of a build see nothing but Python's own library.
-  python3 -B -I "$packBlob"
+  python3 -B -I -S "$packBlob"
 ''

@@ -8,7 +8,7 @@ import { type Comparison, inTurn, type Part } from "./comparison.ts";
 
 /** As a layer's derivation calls it, outside of Nix. */
 export class Packing {
-  readonly command = "python3 -B -I layers/lib/pack_blob";
+  readonly command = "python3 -B -I -S layers/lib/pack_blob";
   readonly #sandbox: Sandbox;
   readonly #folder: string;
   readonly #python: string;
@@ -31,7 +31,7 @@ export class Packing {
   /** Seconds. */
   async pack(): Promise<number> {
     await this.#sandbox.bash(`rm -rf ${this.#folder}/out`);
-    const { seconds } = await this.#sandbox.run(this.#python, ["-B", "-I", "layers/lib/pack_blob"], { env: { NIX_ATTRS_JSON_FILE: join(this.#folder, "attributes.json") } });
+    const { seconds } = await this.#sandbox.run(this.#python, ["-B", "-I", "-S", "layers/lib/pack_blob"], { env: { NIX_ATTRS_JSON_FILE: join(this.#folder, "attributes.json") } });
     return seconds;
   }
 

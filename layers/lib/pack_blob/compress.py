@@ -1,14 +1,14 @@
 """One blob: a tar of entries, made, hashed, compressed and hashed again in one pass, a chunk at a time."""
 
 import hashlib
-import tarfile
+import os
 import zlib
 from collections.abc import Callable, Iterable
 from compression import zstd
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from entries import FILE, Entry, blocks
+from entries import BLOCK, FILE, RECORD, Entry, blocks
 
 CHUNK = 1 << 20
 
@@ -54,13 +54,14 @@ class Blob(NamedTuple):
 def write_blob(entries: Iterable[Entry], compressor: Compressor, target: Path) -> Blob:
     with target.open("wb") as file:
         stream = Stream(compressor, file.write)
+        padding = b""
         for entry in entries:
-            stream.write(entry.header())
+            stream.write(padding + entry.header())
             if entry.kind == FILE:
                 stream.write_file(entry.source, entry.size)
-                stream.write(bytes(blocks(entry.size) - entry.size))
-        stream.write(bytes(2 * tarfile.BLOCKSIZE))
-        stream.write(bytes(-stream.tar_size % tarfile.RECORDSIZE))
+            padding = bytes(blocks(entry.size) - entry.size)
+        stream.write(padding + bytes(2 * BLOCK))
+        stream.write(bytes(-stream.tar_size % RECORD))
         return stream.finish()
 
 
@@ -80,13 +81,17 @@ class Stream:
         self._took(len(data))
 
     def write_file(self, source: str, size: int) -> None:
-        with open(source, "rb", buffering=0) as file:
+        # Python's own file objects take twice as long to open a small file.
+        file = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
             while size > 0:
-                taken = file.readinto(self.chunk[self.used : self.used + size])
+                taken = os.readinto(file, self.chunk[self.used : self.used + size])
                 if taken == 0:
                     raise EOFError(f"{source} is shorter than it was, by {size} bytes")
                 size -= taken
                 self._took(taken)
+        finally:
+            os.close(file)
 
     def _took(self, length: int) -> None:
         self.used += length

@@ -4,13 +4,13 @@ import os
 import stat
 import struct
 import sys
-import tarfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 STORE = "nix/store"
-FOLDER, LINK, FILE = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.REGTYPE
+FOLDER, LINK, FILE = b"5", b"2", b"0"
 
 
 class Entry(NamedTuple):
@@ -27,29 +27,34 @@ class Entry(NamedTuple):
         name = os.fsencode(self.name) + (b"/" if self.kind == FOLDER else b"")
         target = os.fsencode(self.source) if self.kind == LINK else b""
         own = block(name, self.kind, self.mode, self.uid, self.gid, self.size, 1, target)
-        return long_text(target, tarfile.GNUTYPE_LONGLINK) + long_text(name, tarfile.GNUTYPE_LONGNAME) + own
+        return long_text(target, LONG_LINK) + long_text(name, LONG_NAME) + own
 
     def tar_size(self) -> int:
         """Bytes of its header and content, as `header` and a tar's blocks of 512 bytes make them."""
         name = len(os.fsencode(self.name)) + (self.kind == FOLDER)
         target = len(os.fsencode(self.source)) if self.kind == LINK else 0
-        return tarfile.BLOCKSIZE + long_name(name) + long_name(target) + blocks(self.size)
+        return BLOCK + long_name(name) + long_name(target) + blocks(self.size)
 
 
+# Lengths of a block, of the unit that an archive's end is filled up to, and of a name that fits into a header.
+BLOCK, RECORD, NAME = 512, 20 * 512, 100
+LONG_NAME, LONG_LINK = b"L", b"K"
 # A header of GNU tar's older format (its manual, "Basic Tar Format", struct posix_header with OLDGNU_MAGIC): name, mode, uid, gid,
 # size, mtime, checksum, type, target of a link, magic; the rest is empty. tarfile writes the same bytes four times slower, which a
-# layer of thousands of small files feels.
+# layer of thousands of small files feels; a small layer feels the time that importing it takes.
+MAGIC = b"ustar  \0"
 HEADER = struct.Struct("100s8s8s8s12s12s8sc100s8s247x")
-CHECKSUM = slice(148, 156)
+USED, CHECKSUM = slice(265), slice(148, 156)
 
 
 def block(name: bytes, kind: bytes, mode: int = 0, uid: int = 0, gid: int = 0, size: int = 0, mtime: int = 0, target: bytes = b"") -> bytes:
     plain = HEADER.pack(
-        name, number(mode, 8), number(uid, 8), number(gid, 8), number(size, 12), number(mtime, 12), b" " * 8, kind, target, tarfile.GNU_MAGIC
+        name, number(mode, 8), number(uid, 8), number(gid, 8), number(size, 12), number(mtime, 12), b" " * 8, kind, target, MAGIC
     )
-    return plain[: CHECKSUM.start] + b"%06o\0 " % sum(plain) + plain[CHECKSUM.stop :]
+    return plain[: CHECKSUM.start] + b"%06o\0 " % sum(plain[USED]) + plain[CHECKSUM.stop :]
 
 
+@cache
 def number(value: int, width: int) -> bytes:
     """Octal digits; what is too large for them, from 8 GiB on, as bytes behind a mark."""
     return b"%0*o\0" % (width - 1, value) if value < 8 ** (width - 1) else b"\x80" + value.to_bytes(width - 1, "big")
@@ -57,18 +62,23 @@ def number(value: int, width: int) -> bytes:
 
 def long_text(text: bytes, kind: bytes) -> bytes:
     """What does not fit into a header comes before it, as an entry of its own."""
-    if len(text) <= tarfile.LENGTH_NAME:
+    if len(text) <= NAME:
         return b""
-    return block(b"././@LongLink", kind, size=len(text) + 1) + (text + b"\0").ljust(blocks(len(text) + 1), b"\0")
+    return long_header(kind, len(text) + 1) + (text + b"\0").ljust(blocks(len(text) + 1), b"\0")
+
+
+@cache
+def long_header(kind: bytes, size: int) -> bytes:
+    return block(b"././@LongLink", kind, size=size)
 
 
 def blocks(size: int) -> int:
-    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return -(-size // BLOCK) * BLOCK
 
 
 def long_name(length: int) -> int:
     """Bytes of long_text."""
-    return 0 if length <= tarfile.LENGTH_NAME else tarfile.BLOCKSIZE + blocks(length + 1)
+    return 0 if length <= NAME else BLOCK + blocks(length + 1)
 
 
 def tree(source: str, name: str, folder_mode: int, file_mode: int) -> Iterator[Entry]:

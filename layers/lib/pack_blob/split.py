@@ -15,11 +15,10 @@ where the old one stood. Nothing else counts, no machine, no time, no number of 
 
 import hashlib
 import re
-import tarfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from entries import STORE, Entry
+from entries import BLOCK, RECORD, STORE, Entry
 
 
 class Part(NamedTuple):
@@ -39,7 +38,7 @@ def split(entries: list[Entry], limit: int | None) -> list[Part]:
 
 def tar_size(content: int) -> int:
     """A tar ends with two empty blocks, and is filled up to whole records."""
-    return -(-(content + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
+    return -(-(content + 2 * BLOCK) // RECORD) * RECORD
 
 
 def groups(tree: "Tree", units: list[int], limit: int) -> Iterator[list[int]]:
