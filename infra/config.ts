@@ -87,15 +87,15 @@ export type BinaryCacheConfig = Config["binaryCache"];
 export type RegistryConfig = Config["registry"];
 
 /** Reads `comfyui:…` keys as Pulumi gives them (JSON texts for objects and lists); other namespaces are not ours. */
-export function configInput(all: Readonly<Record<string, string>>, namespace = "comfyui"): Record<string, unknown> {
-  const own = Object.entries(all).filter(([key]) => key.startsWith(`${namespace}:`));
-  return Object.fromEntries(own.map(([key, text]) => [key.slice(namespace.length + 1), jsonOrText(text)]));
+export function configInput(all: Readonly<Record<string, string>>): Record<string, unknown> {
+  const own = Object.entries(all).filter(([key]) => key.startsWith("comfyui:"));
+  return Object.fromEntries(own.map(([key, text]) => [key.slice("comfyui:".length), jsonOrText(text)]));
 }
 
 /** The sections that Pulumi keeps encrypted, or a part of them, as it names them to the program (PULUMI_CONFIG_SECRET_KEYS). */
-export function secretSections(env: NodeJS.ProcessEnv, namespace = "comfyui"): (section: string) => boolean {
+export function secretSections(env: NodeJS.ProcessEnv): (section: string) => boolean {
   const keys = z.array(z.string()).parse(JSON.parse(env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]"));
-  return (section) => keys.includes(`${namespace}:${section}`);
+  return (section) => keys.includes(`comfyui:${section}`);
 }
 
 function jsonOrText(text: string): unknown {

@@ -39,7 +39,7 @@ function answerOf<T>(schema: z.ZodType<T>, run: ResourceRun | undefined): T | un
 }
 
 function layerRows(graph: LayerGraph, systems: readonly string[], runs: ReadonlyMap<string, ResourceRun>): LayerRow[] {
-  return layerCommands("comfyui", graph, systems).map(({ name, label }) => {
+  return layerCommands(graph, systems).map(({ name, label }) => {
     const run = runs.get(name);
     const answer = answerOf(layerAnswer, run);
     return { label, ...(run && { run }), ...(answer && { answer }) };

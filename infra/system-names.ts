@@ -27,9 +27,9 @@ export interface LayerCommand {
 }
 
 /** System by system, each in the image's order. */
-export function layerCommands(name: string, graph: LayerGraph, systems: readonly string[]): LayerCommand[] {
+export function layerCommands(graph: LayerGraph, systems: readonly string[]): LayerCommand[] {
   return systems.flatMap((system) => {
-    const prefix = systemPrefix(name, systems, system);
+    const prefix = systemPrefix("comfyui", systems, system);
     const label = (attr: string) => labelOf(attr, systems.length > 1 ? system : undefined);
     return graph.layers.map((layer) => ({ layer, system, name: `${prefix}-${layer.attr}`, label: label(layer.attr), waitsFor: [...layer.on, ...layer.after].map(label) }));
   });

@@ -2,7 +2,6 @@
 export interface Requirement {
   /** Normalized. */
   readonly name: string;
-  readonly extras: readonly string[];
   /** `>=1.2,<2`; empty: any version. */
   readonly bounds: string;
   /** Where it holds; empty: everywhere. */
@@ -17,15 +16,14 @@ export function normalizeName(name: string): string {
 const name = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?";
 const bound = String.raw`(?:~=|===|==|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+`;
 const pattern = new RegExp(
-  String.raw`^\s*(?<name>${name})\s*(?:\[(?<extras>[^\]]*)\])?\s*(?:\(?(?<bounds>${bound}(?:\s*,\s*${bound})*)\)?)?\s*(?:;\s*(?<marker>.+?))?\s*$`,
+  String.raw`^\s*(?<name>${name})\s*(?:\[[^\]]*\])?\s*(?:\(?(?<bounds>${bound}(?:\s*,\s*${bound})*)\)?)?\s*(?:;\s*(?<marker>.+?))?\s*$`,
 );
 
 /** The parts of a requirement, or nothing where the text is none. An address (`NAME @ URL`) is none: it has a hash elsewhere. */
 export function parseRequirement(text: string): Requirement | undefined {
   const found = pattern.exec(text)?.groups;
   if (found === undefined) return undefined;
-  const extras = (found["extras"] ?? "").split(",").map((extra) => extra.trim()).filter(Boolean);
-  return { name: normalizeName(found["name"] as string), extras, bounds: (found["bounds"] ?? "").replace(/\s+/g, ""), marker: found["marker"] ?? "" };
+  return { name: normalizeName(found["name"] as string), bounds: (found["bounds"] ?? "").replace(/\s+/g, ""), marker: found["marker"] ?? "" };
 }
 
 /** The same for texts whose form a schema has checked. */

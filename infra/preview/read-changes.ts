@@ -21,7 +21,7 @@ function layerNodes(layersDir: string, { config }: Preview): LayerNode[] {
   const input = configInput(config);
   const { kind } = configSchema.shape.flavor.parse(input["flavor"]);
   const graph = graphOfFlavor(readLayerGraph(layersDir), kind, layersDir);
-  const commands = layerCommands("comfyui", graph, configSchema.shape.systems.parse(input["systems"]));
+  const commands = layerCommands(graph, configSchema.shape.systems.parse(input["systems"]));
   return commands.map(({ layer, name, label, waitsFor }) => ({ layer: label, resource: name, waitsFor, blob: layer.blob }));
 }
 

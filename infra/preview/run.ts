@@ -8,7 +8,7 @@ import { parsePreview, type Preview } from "./steps.ts";
 export async function runPreview(root: string, stack: string): Promise<Preview> {
   const child = spawn("pulumi", ["preview", "--json", "--non-interactive", "--color", "never", "--stack", stack], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  const preview = stdout.trimStart().startsWith("{") ? parsePreview(stdout) : { rows: new Map(), summary: {}, config: {}, errors: [] };
+  const preview = stdout.trimStart().startsWith("{") ? parsePreview(stdout) : { rows: new Map(), config: {}, errors: [] };
   const silent = code !== 0 && preview.errors.length === 0;
   return silent ? { ...preview, errors: [stderr.trim() || `pulumi ended with ${code} and said nothing`] } : preview;
 }

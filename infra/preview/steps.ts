@@ -27,7 +27,6 @@ export interface Row {
 export interface Preview {
   /** Every resource to which something would happen, by name; unchanged ones are absent. A second one of a name goes by its URN. */
   readonly rows: ReadonlyMap<string, Row>;
-  readonly summary: Readonly<Record<string, number>>;
   /** The stack's configuration as the engine read it: JSON texts for objects and lists. */
   readonly config: Readonly<Record<string, string>>;
   /** Why the preview failed, in the engine's words; empty where it did not. */
@@ -54,7 +53,6 @@ interface Step {
 
 interface Document {
   readonly steps?: readonly Step[];
-  readonly changeSummary?: Readonly<Record<string, number>>;
   readonly config?: Readonly<Record<string, string>>;
   readonly diagnostics?: readonly { readonly severity: string; readonly message: string }[];
 }
@@ -99,7 +97,7 @@ const nothings = ["same", "read", "refresh"];
 const gravest = ["replace", "create-replacement", "delete-replaced", "delete"];
 
 export function parsePreview(text: string): Preview {
-  const { steps = [], changeSummary = {}, config = {}, diagnostics } = JSON.parse(text) as Document;
+  const { steps = [], config = {}, diagnostics } = JSON.parse(text) as Document;
   const byUrn = Map.groupBy(steps.filter(({ op }) => !nothings.includes(op)), keyOf);
   const rows = new Map<string, Row>();
   for (const [key, each] of byUrn) {
@@ -107,7 +105,7 @@ export function parsePreview(text: string): Preview {
     rows.set(rows.has(row.name) ? key : row.name, row);
   }
   const errors = (diagnostics ?? []).filter(({ severity }) => severity === "error").map(({ message }) => message.trim());
-  return { rows, summary: changeSummary, config, errors };
+  return { rows, config, errors };
 }
 
 /** What is left of an earlier replacement has the URN of the resource that took its place, which may well stay. */

@@ -2,7 +2,6 @@
 
 /** One resource of the stack; `done` is false where it failed or was cut off. */
 export interface ResourceRun {
-  readonly name: string;
   readonly op: string;
   readonly done: boolean;
   readonly stdout?: string;
@@ -32,7 +31,7 @@ export function readEvents(log: string): Map<string, ResourceRun> {
     const stdout = metadata.new?.outputs?.stdout;
     const name = metadata.urn.split("::").at(-1) ?? metadata.urn;
     const done = event.resOutputsEvent !== undefined;
-    runs.set(name, { name, op: metadata.op, done, ...(done && typeof stdout === "string" ? { stdout } : {}) });
+    runs.set(name, { op: metadata.op, done, ...(done && typeof stdout === "string" ? { stdout } : {}) });
   }
   return runs;
 }

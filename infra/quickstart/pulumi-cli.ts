@@ -3,9 +3,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
-/** Runs `pulumi` and answers its standard output; messages go to the terminal only where it fails. */
-export async function pulumi(args: readonly string[], cwd: string): Promise<string> {
-  const child = spawn("pulumi", [...args, "--non-interactive", "--color", "never"], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+/** Runs `pulumi` with `input` (default: none), answers its standard output; messages go to the terminal only where it fails. */
+export async function pulumi(args: readonly string[], cwd: string, input = ""): Promise<string> {
+  const child = spawn("pulumi", [...args, "--non-interactive", "--color", "never"], { cwd, stdio: "pipe" });
+  // Whether it reads to the end shows in its exit code.
+  child.stdin.on("error", () => undefined).end(input);
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${code}:\n${stderr.trim() || stdout.trim()}`);
   return stdout;

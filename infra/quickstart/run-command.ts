@@ -1,19 +1,15 @@
 /** The command that runs the image on this machine, whatever it has for that. */
 import { spawnSync } from "node:child_process";
 import { engineOptions } from "../snippets/docker-run.ts";
-import { container, type Runnable } from "../snippets/runnable.ts";
+import type { Runnable } from "../snippets/runnable.ts";
 
 export type Engine = "docker" | "podman" | "none";
 
 /** What answers here: a Docker daemon, else podman. A client without its daemon is of no use. */
-export function findEngine(works: (command: readonly [string, ...string[]]) => boolean = commandWorks): Engine {
-  if (works(["docker", "info"])) return "docker";
-  return works(["podman", "info"]) ? "podman" : "none";
-}
-
-function commandWorks([command, ...args]: readonly [string, ...string[]]): boolean {
+export function findEngine(): Engine {
   // A DOCKER_HOST that nobody answers would wait for minutes.
-  return spawnSync(command, args, { stdio: "ignore", timeout: 10_000 }).status === 0;
+  const works = (client: string) => spawnSync(client, ["info"], { stdio: "ignore", timeout: 10_000 }).status === 0;
+  return (["docker", "podman"] as const).find(works) ?? "none";
 }
 
 export interface RunFacts {
@@ -26,7 +22,7 @@ export interface RunFacts {
 /** To be typed in the project's folder. */
 export function runCommand({ engine, image, storePath }: RunFacts): string {
   if (engine === "none") return `PATH=${storePath}/bin:$PATH comfyui --base-directory .local/data`;
-  const options = engineOptions({ engine, gpu: image.gpu, data: "comfyui-data", port: container.port });
+  const options = engineOptions({ engine, gpu: image.gpu, data: "comfyui-data" });
   const run = [engine, "run", "--rm", ...options].join(" ");
   // Docker takes the image through `load`, not from the folder: it reads none, and before version 23 no zstd.
   return engine === "docker" && image.folder ? `. .local/env.sh && ${run} "$(${image.folder.load})"` : `${run} ${shellWord(image.folder?.reference ?? image.image)}`;

@@ -2,19 +2,19 @@
 import { Document, Scalar } from "yaml";
 import { container, type Runnable } from "./runnable.ts";
 
-export function compose(target: Runnable, port: number = container.port): string {
+export function compose(target: Runnable): string {
   const { folder, tag } = target;
-  const document = new Document({ services: { comfyui: service(target, port) }, volumes: { "comfyui-data": {} } });
+  const document = new Document({ services: { comfyui: service(target) }, volumes: { "comfyui-data": {} } });
   document.commentBefore = [
-    ` Image ${tag}. Start it with: docker compose up --detach; then open http://127.0.0.1:${port}`,
+    ` Image ${tag}. Start it with: docker compose up --detach; then open http://127.0.0.1:${container.port}`,
     ...(folder ? [` The image comes out of the project's folder. First, there: . .local/env.sh && ${folder.load}`] : []),
     " A folder of your own instead of the volume: write ./comfyui-data:/data, make that folder, and set user to its owner.",
   ].join("\n");
   return document.toString({ lineWidth: 0 });
 }
 
-function service({ image, folder, gpu }: Runnable, port: number): object {
-  const { health, user, volume } = container;
+function service({ image, folder, gpu }: Runnable): object {
+  const { health, port, user, volume } = container;
   return {
     image,
     ...(folder ? { pull_policy: "never" } : {}),
@@ -23,7 +23,7 @@ function service({ image, folder, gpu }: Runnable, port: number): object {
     read_only: true,
     cap_drop: ["ALL"],
     security_opt: ["no-new-privileges:true"],
-    ports: [`127.0.0.1:${port}:${container.port}`],
+    ports: [`127.0.0.1:${port}:${port}`],
     volumes: [`comfyui-data:${volume}`],
     tmpfs: ["/tmp:exec"],
     healthcheck: {

@@ -6,18 +6,17 @@ export interface RunOptions {
   readonly gpu: boolean;
   /** The source of the volume, as `--volume` has it: a name or a path, in the form that the shell reads. */
   readonly data: string;
-  /** Port of this machine; only programs of this machine reach it. */
-  readonly port: number;
 }
 
 const gpus = { docker: "--gpus all", podman: "--device nvidia.com/gpu=all" } as const;
 
 /** Options in the order in which people read them; each is one word or a word with its value. */
-export function engineOptions({ engine, gpu, data, port }: RunOptions): string[] {
-  const { health, volume } = container;
+export function engineOptions({ engine, gpu, data }: RunOptions): string[] {
+  const { health, port, volume } = container;
   return [
     ...(gpu ? [gpus[engine]] : []),
-    `--publish 127.0.0.1:${port}:${container.port}`,
+    // Only programs of this machine reach it.
+    `--publish 127.0.0.1:${port}:${port}`,
     `--volume ${data}:${volume}`,
     // Docker's own default forbids programs there, such as kernels that torch compiles.
     "--read-only --tmpfs /tmp:exec",
@@ -28,16 +27,16 @@ export function engineOptions({ engine, gpu, data, port }: RunOptions): string[]
 }
 
 /** Comments and one command, for a shell. The files belong to the user who runs it. */
-export function dockerRun({ image, tag, folder, gpu }: Runnable, port: number = container.port): string {
+export function dockerRun({ image, tag, folder, gpu }: Runnable): string {
   // In the project's folder, where git ignores it.
   const data = folder ? ".local/comfyui-data" : "comfyui-data";
   const options = [
     "--detach --name comfyui --restart unless-stopped",
     '--user "$(id -u):$(id -g)"',
-    ...engineOptions({ engine: "docker", gpu, data: `"$PWD/${data}"`, port }),
+    ...engineOptions({ engine: "docker", gpu, data: `"$PWD/${data}"` }),
   ];
   return [
-    `# Image ${tag}. Open http://127.0.0.1:${port}; models, nodes and results are in ./${data}.`,
+    `# Image ${tag}. Open http://127.0.0.1:${container.port}; models, nodes and results are in ./${data}.`,
     "# In rootless Docker you are uid 0 inside: --user 0:0.",
     ...(folder ? ["# The image comes out of this project's folder: run it there, after `. .local/env.sh`."] : []),
     `mkdir -p ${data}`,

@@ -97,7 +97,7 @@ test("the events' last word counts; a resource that only began is not done", () 
       "",
     ].join("\n"),
   );
-  assert.deepEqual(runs.get("a"), { name: "a", op: "create", done: true, stdout: "{}" });
+  assert.deepEqual(runs.get("a"), { op: "create", done: true, stdout: "{}" });
   assert.equal(runs.get("b")?.done, false);
   assert.equal(runs.get("c")?.done, false);
 });
@@ -110,7 +110,7 @@ test("nothing done: every resource the same", () => {
 });
 
 test("the summary names image, cache and command, and says that there was nothing to do", () => {
-  const publish = { name: "comfyui-publish-image", op: "same", done: true };
+  const publish = { op: "same", done: true };
   const facts = { layers: [{ label: "layer0-base", answer }], publish, image, cache: { location: "/p/.local/cache", publicKey: "k:1" }, seconds: 3.2, runCommand: "run it" };
   const text = summaryText({ ...facts, nothingDone: true }, plain);
   for (const part of ["oci:/p/.local/images:0123456789ab", "sha256:c", "100.0 MB (unchanged)", "/p/.local/cache, key k:1", "  run it", "Nothing to do: everything is built and published (3 s)."]) {

@@ -71,7 +71,7 @@ export type BuiltLayer = LayerCommand & { readonly run: string };
 export function builtLayers({ plan, state }: OpenedStack): BuiltLayer[] {
   const { systems } = plan.config;
   const own = state.answer("comfyui-host", hostAnswer)?.system ?? (systems[0] as string);
-  return layerCommands("comfyui", plan.graph, systems).map((command) => ({ ...command, run: runName(command.layer.attr, command.system, own) }));
+  return layerCommands(plan.graph, systems).map((command) => ({ ...command, run: runName(command.layer.attr, command.system, own) }));
 }
 
 /** What a stack builds, in the order of the image, by the names on the build host. */

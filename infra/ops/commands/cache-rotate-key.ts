@@ -1,10 +1,9 @@
 import { sign } from "node:crypto";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { newSigningKey, privateKeyOf, publicKeyOf } from "../../config/signing-key.ts";
 import { FaultError } from "../../faults.ts";
+import { pulumi } from "../../quickstart/pulumi-cli.ts";
 import { cut, table } from "../../table.ts";
 import { onCacheHost } from "../cache/cache-host.ts";
 import { NEXT_KEY, switchKey, trustKeys } from "../cache/key-file.ts";
@@ -105,10 +104,7 @@ async function doStep(cache: OpenedCache, { keys, unsigned }: Found, step: KeySt
 
 async function makeNext(root: string, stack: string, name: string): Promise<string> {
   const secret = newSigningKey(name);
-  const child = spawn("pulumi", ["config", "set", "--secret", NEXT_KEY, "--stack", stack, "--non-interactive"], { cwd: root, stdio: ["pipe", "ignore", "inherit"] });
-  child.stdin.end(secret);
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`pulumi config set ended with ${code}`);
+  await pulumi(["config", "set", "--secret", NEXT_KEY, "--stack", stack], root, secret);
   return publicKeyOf(secret);
 }
 

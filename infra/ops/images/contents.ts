@@ -34,8 +34,6 @@ export interface PythonPackage extends PackageMetadata {
 export interface ReadImage {
   readonly reference: string;
   readonly digest: string;
-  /** Bytes of config and blobs. */
-  readonly size: number;
   readonly layers: readonly ImageLayer[];
   /** Of the blobs that were read: store paths without their folder, each with its bytes and layer. */
   readonly paths: ReadonlyMap<string, { readonly bytes: number; readonly layer: string }>;
@@ -58,7 +56,7 @@ export function readContents({ images, blobs }: ImagesAnswer): ReadImage[] {
         }
       }
     }
-    return { reference, digest, size: manifest.config.size + manifest.layers.reduce((sum, { size }) => sum + size, 0), layers, paths, python };
+    return { reference, digest, layers, paths, python };
   });
 }
 
