@@ -1,13 +1,12 @@
-/** An edit of one layer, from the file to the registry; and a first build of all layers: against Nix and skopeo by themselves. */
+/** An edit of one layer, from the file to the registry, against Nix and skopeo by themselves. */
 import { appendFileSync } from "node:fs";
 import { setCheck } from "../support/layer-edits.ts";
-import { prefetchedStore } from "../support/prefetched-store.ts";
 import { up } from "../support/pulumi.ts";
 import { Registry } from "../support/registry.ts";
-import { Sandbox } from "../support/sandbox.ts";
+import type { Sandbox } from "../support/sandbox.ts";
 import { configure } from "../support/stack-config.ts";
 import { warmSandbox } from "../support/warm.ts";
-import { type Bench, type Comparison, inTurn, type Part } from "./comparison.ts";
+import { type Comparison, inTurn, type Part } from "./comparison.ts";
 
 type Edit = (sandbox: Sandbox, round: number) => void;
 
@@ -20,8 +19,9 @@ async function bare(sandbox: Sandbox, { address }: Registry, tag: number): Promi
   return (await sandbox.bash(`${NIX_BUILD} && ${copy}`)).seconds;
 }
 
-const UP = "pulumi up --yes --skip-preview";
-const timedUp = async (sandbox: Sandbox) => (await up(sandbox)).process.seconds;
+/** The run that is measured. */
+export const UP = "pulumi up --yes --skip-preview";
+export const timedUp = async (sandbox: Sandbox) => (await up(sandbox)).process.seconds;
 
 async function oneLayer(what: string, runs: number, edit: Edit, goal: number): Promise<Comparison[]> {
   await using registry = await Registry.start();
@@ -65,46 +65,5 @@ export const change: Part = {
     if (quick) return { comparisons: sample };
     say("an edit of a layer that builds a minute");
     return { comparisons: [...sample, ...(await oneLayer("an edit of layer 6, end to end, when it builds a minute", 2, aMinute, 1.05))] };
-  },
-};
-
-/** A store with the locked files and nothing built. */
-async function empty(): Promise<Sandbox> {
-  return Sandbox.create({ store: await prefetchedStore() });
-}
-
-const WHOLE = "nix build --out-link image path:./layers#comfyui";
-const each = (attr: string) => `nix build --no-link ${["", ".checks", ...(attr === "layer2-wheels" ? [] : [".blob"])].map((part) => `path:./layers#${attr}${part}`).join(" ")}`;
-/** A layer when those that it is `on` or `after` are done, as the graph says. */
-const IN_ORDER = `{ ${each("layer2-wheels")} & ${each("layer0-base")} && ${each("layer1-python")} && wait; } && ${each("layer3-pytorch")} && { ${each("layer4-deps")} & ${each("layer5-perf")} && wait; } && ${WHOLE}`;
-
-export const cold: Part = {
-  name: "cold",
-  async measure({ quick, say }: Bench) {
-    say("a first build of all layers");
-    const bareRun = async (line: string) => {
-      await using sandbox = await empty();
-      return (await sandbox.bash(line)).seconds;
-    };
-    const inOrder: number[] = [];
-    const figures = await inTurn(
-      quick ? 1 : 3,
-      async () => {
-        await using sandbox = await empty();
-        return await timedUp(sandbox);
-      },
-      async (round) => {
-        inOrder[round] = await bareRun(IN_ORDER);
-        return bareRun(WHOLE);
-      },
-    );
-    const ours = { command: UP, figures: figures.ours };
-    const note = "Ours also fills the signed binary cache and publishes to an OCI directory.";
-    return {
-      comparisons: [
-        { what: "a first build of all layers", unit: "s", ours, theirs: { command: WHOLE, figures: figures.theirs }, goal: { atMost: 1.1 }, note },
-        { what: "a first build of all layers, against Nix in the graph's order", unit: "s", ours, theirs: { command: IN_ORDER, figures: inOrder }, note },
-      ],
-    };
   },
 };
