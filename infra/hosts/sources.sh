@@ -46,8 +46,8 @@ select_sources() {
     | .flavors[$flavor].packageSet as $packageSet
     | def filled: gsub("\\{flavor\\}"; $flavor) | gsub("\\{packageSet\\}"; $packageSet) | rtrimstr("/");
     def grow($layers): . as $names | ([$names[], ($layers[] | select(.attr | IN($names[])) | .on[])] | unique) | if . == $names then . else grow($layers) end;
-    def reads($shared): [.[].inputs[], $shared[] | filled];
-    def within($paths): . as $file | any($paths[]; . as $path | $file == $path or ($file | startswith($path + "/")));
+    def reads($shared): [.[].inputs[], $shared[] | filled + "/"];
+    def within($paths): . + "/" | any(startswith($paths[]); .);
     .shared as $shared
     | [.layers[] | select(.optional == null or (.optional | filled | IN($there[])))] as $layers
     | [$layers[] | select(if $layer == "" then .blob else .attr == $layer end)] as $wanted

@@ -14,6 +14,6 @@ pkgs.runCommand "${attr}-blob"
   blobLimit = settings.blobLimit or null;
   packBlob = ./pack_blob;
 } ''
-  # -B -I: the scripts of a build see nothing but Python's own library.
+  # -B -I -S: the scripts of a build see nothing but Python's own library.
   python3 -B -I -S "$packBlob"
 ''
