@@ -13,6 +13,4 @@ fi
 chmod -R u+w "$program"
 # What a release has for its developers.
 rm -rf "$program"/{tests,tests-unit,.ci,.github}
-# shellcheck source=../lib/compile.sh
-source "$compile"
-compile_python "$program"
+"$python" -B -I -S "$compile" "$out" "$program"

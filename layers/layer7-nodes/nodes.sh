@@ -3,8 +3,6 @@
 set -euo pipefail
 # shellcheck disable=SC2154  # set by the derivation
 : "$out" "$folders" "$sources" "$python" "$compile"
-# shellcheck source=../lib/compile.sh
-source "$compile"
 read -ra names <<< "$folders"
 read -ra trees <<< "$sources"
 
@@ -19,5 +17,5 @@ for at in "${!names[@]}"; do
   chmod -R u+w "$folder"
   # What the program imports has to compile. Elsewhere (examples, templates) a file may not: it is no module then.
   "$python" -B -I -S -c 'import sys; compile(open(sys.argv[1], "rb").read(), sys.argv[1], "exec")' "$folder/__init__.py"
-  "${compile_command[@]}" "$folder" || [ $? -eq 1 ]
+  "$python" -B -I -S "$compile" "$out" "$folder" || [ $? -eq 1 ]
 done

@@ -47,7 +47,7 @@ let
 in
 rec {
   inherit python314 sitePackages;
-  compile = ./compile.sh;
+  compile = ./compile.py;
 
   # What make_venv of venv.sh wants of a derivation whose Python sees these sites, the first one first.
   venv = sites: {

@@ -6,8 +6,6 @@ set -euo pipefail
 : "$wheels" "$python" "$out" "$sitePackages" "$modules" "$aliases" "$libraryPath" "$loader" "$elf" "$compile" "$installWheels" "$linkModules"
 # shellcheck source=elf.sh
 source "$elf"
-# shellcheck source=compile.sh
-source "$compile"
 
 # A wheel's file name means something, so without the store's hash.
 mkdir wheels
@@ -37,7 +35,7 @@ done
 # shellcheck disable=SC2086  # a list of folders
 add_rpaths "$out" "$loader" $libraryPath
 
-compile_python "$out/$sitePackages"
+"$python" -B -I -S "$compile" "$out" "$out/$sitePackages"
 
 # Last, since these are links to files that are compiled already.
 # shellcheck disable=SC2086  # a list of store paths

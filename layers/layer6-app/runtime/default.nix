@@ -29,8 +29,7 @@ in
     mkdir -p "$out/bin" "$out/share"
     cp -r "$modules" "$out/share/runtime"
     chmod -R u+w "$out/share/runtime"
-    source "$compile"
-    compile_python "$out/share/runtime"
+    "$python" -B -I -S "$compile" "$out" "$out/share/runtime"
 
     { echo "#!$bash/bin/bash"; sed "s,@program@,$program,g" "$comfyui"; } > "$out/bin/comfyui"
     command() {

@@ -13,6 +13,7 @@ let
         [ zlib expat openssl libffi bzip2 liblzma sqlite libzstd readline ncurses libuuid db glibc ]);
       loader = "${libraries.glibc}/lib/${platform.loader}";
       inherit (stage0) patchelf;
+      compile = ../../lib/compile.py;
     };
     script = "source ${./python.sh}";
   };

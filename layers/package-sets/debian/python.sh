@@ -16,10 +16,6 @@ sed -i -e "s,prefix_scheme = 'posix_local',prefix_scheme = 'posix_prefix'," "$li
 set_rpaths "$out" "$loader" $libraryPath
 drop_dead_links "$out"
 
-# .pyc files without times, and the same for each build.
-export PYTHONHASHSEED=0
-"$out/bin/python3.14" -B -I -S -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -s "$out" -p "$out" "$library"
+"$out/bin/python3.14" -B -I -S "$compile" "$out" "$library"
 # Each of these is bound to a library of another package.
-for module in bz2 compression.zstd ctypes curses dbm.ndbm decimal hashlib lzma pyexpat readline sqlite3 ssl uuid venv zlib zoneinfo; do
-  "$out/bin/python3.14" -B -I -c "import $module"
-done
+"$out/bin/python3.14" -B -I -c 'import bz2, compression.zstd, ctypes, curses, dbm.ndbm, decimal, hashlib, lzma, pyexpat, readline, sqlite3, ssl, uuid, venv, zlib, zoneinfo'
