@@ -54,8 +54,9 @@ nix_options() {
     --option always-allow-substitutes true
     --option narinfo-cache-negative-ttl 0
     --option fallback true
-    # Layers that are built at the same time share derivations: who finds one being built looks again after a second, not five.
-    --option build-poll-interval 1
+    # Layers that are built at the same time share derivations: who finds one being built looks again whenever a build of his own
+    # says something, else after a second (Worker::waitForInput of Nix), not after five.
+    --option build-poll-interval 0
   )
   [ ! -e "$CACHE_NETRC" ] || NIX_OPTIONS+=(--option netrc-file "$CACHE_NETRC")
 }

@@ -1,6 +1,7 @@
 /** A first build of all layers, where the locked files are there and nothing else, against Nix by itself. */
 import { setCheck } from "../support/layer-edits.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
+import { run as command } from "../support/process.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { timedUp, UP } from "./change.ts";
 import { type Bench, inTurn, type Part, type Side } from "./comparison.ts";
@@ -22,6 +23,8 @@ type Edit = (sandbox: Sandbox) => void;
 async function fresh(run: (sandbox: Sandbox) => Promise<number>, edit: Edit = () => undefined): Promise<number> {
   await using sandbox = await Sandbox.create({ store: await prefetchedStore() });
   edit(sandbox);
+  // What the run before left to be written is not this one's.
+  await command("sync");
   return await run(sandbox);
 }
 
