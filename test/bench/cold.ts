@@ -24,7 +24,7 @@ async function fresh(run: (sandbox: Sandbox) => Promise<number>, edit: Edit = ()
   await using sandbox = await Sandbox.create({ store: await prefetchedStore() });
   edit(sandbox);
   // What the run before left to be written is not this one's.
-  await command("sync");
+  await command("sync", []);
   return await run(sandbox);
 }
 
