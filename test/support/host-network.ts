@@ -72,6 +72,8 @@ export class HostNetwork {
       await detachStaleDisks();
       const folder = await mkdtemp(join(tmpdir(), DISKS));
       cleanup.add(() => run("rm", ["-rf", "--one-file-system", folder]));
+      // This machine's Nix remembers for days what a cache at an address said; these addresses were another test's before.
+      process.env["XDG_CACHE_HOME"] = join(folder, "cache");
       const bridge = await makeBridge(cleanup);
       await openOutward(bridge, cleanup);
       const docker = await Docker.start();
