@@ -24,7 +24,7 @@ other_substituters() {
 demand_settings() {
   local wanted lacking
   wanted=$(jq -c --arg cache "$(cache_substituter)" --arg mirror "$MIRROR_SUBSTITUTER" --arg keys "$(cache_keys)" '{
-    sandbox: true, "require-sigs": true, "always-allow-substitutes": true, "narinfo-cache-negative-ttl": 0,
+    sandbox: true, "require-sigs": true, "always-allow-substitutes": true, "narinfo-cache-positive-ttl": 0, "narinfo-cache-negative-ttl": 0,
     substituters: [$cache, ($mirror | select(. != "")), .substituters[]?.url],
     "trusted-public-keys": [($keys | split(" ")[] | select(. != "")), .substituters[]?.publicKey]}' <<<"$REQUEST")
   lacking=$(nix_settings | jq -r --argjson wanted "$wanted" "$SAME_SUBSTITUTER"'

@@ -52,6 +52,8 @@ nix_options() {
     --option require-sigs true
     # Joins and generated texts are cheap to build, but what they are built with is not: take them from the cache too.
     --option always-allow-substitutes true
+    # What Nix remembers of a cache has the signatures of before its key was changed, for thirty days by default.
+    --option narinfo-cache-positive-ttl 0
     --option narinfo-cache-negative-ttl 0
     --option fallback true
     # Layers that are built at the same time share derivations: who finds one being built looks again whenever a build of his own

@@ -105,7 +105,7 @@ test("a bare host becomes a build host, whose user may build and is nobody speci
   const expected = {
     sandbox: true, "sandbox-fallback": false, "require-sigs": true, "max-jobs": 2, cores: 0, "min-free": 2 ** 30, "max-free": 2.5 * 2 ** 30,
     substituters: ["file:///srv/cache?priority=10"], "trusted-public-keys": [KEY], "trusted-users": ["root"], "always-allow-substitutes": true,
-    "connect-timeout": 10, fallback: true, "narinfo-cache-negative-ttl": 0, builders: "@/etc/nix/machines", "builders-use-substitutes": true,
+    "connect-timeout": 10, fallback: true, "narinfo-cache-positive-ttl": 0, "narinfo-cache-negative-ttl": 0, builders: "@/etc/nix/machines", "builders-use-substitutes": true,
   };
   const { stdout: cpus } = await machine.run(["nproc"]);
   const found = Object.fromEntries(Object.keys(expected).map((name) => [name, config[name]?.value]));

@@ -146,7 +146,7 @@ test("a user whom Nix does not trust: HOST_NIX_CONFIG says all that nix.conf lac
   await sandbox.bash("nix-store --init");
   const bare = await untrusting(sandbox, ["substituters = https://cache.example.org/", "always-allow-substitutes = false"]);
   assertFault(await runScript(sandbox, "open-cache", opening, { env: bare, allowFailure: true }), "HOST_NIX_CONFIG", [
-    "always-allow-substitutes is not true; narinfo-cache-negative-ttl is not 0",
+    "always-allow-substitutes is not true; narinfo-cache-positive-ttl is not 0; narinfo-cache-negative-ttl is not 0",
     `substituters lacks file://${sandbox.root}/.local/cache?priority=10;`,
     `trusted-public-keys lacks ${publicKey} example-1:AAAA`,
   ]);
@@ -154,6 +154,7 @@ test("a user whom Nix does not trust: HOST_NIX_CONFIG says all that nix.conf lac
   const full = await untrusting(sandbox, [
     `substituters = file://${sandbox.root}/.local/cache?priority=5`,
     "always-allow-substitutes = true",
+    "narinfo-cache-positive-ttl = 0",
     "narinfo-cache-negative-ttl = 0",
     `trusted-public-keys = ${publicKey}`,
   ]);
@@ -186,7 +187,7 @@ test("a user whom Nix does not trust leaves out a cache and a mirror that are do
   const cache = { ...asked, url, push, trusted: [], signingKey: secret, auth: null, onFailure: "continue", mirror };
   await sandbox.wipeStore(EMPTY_STORE);
   await sandbox.bash("nix-store --init");
-  const env = await untrusting(sandbox, [`substituters = ${url} ${mirror.readUrl}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-negative-ttl = 0"]);
+  const env = await untrusting(sandbox, [`substituters = ${url} ${mirror.readUrl}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-positive-ttl = 0", "narinfo-cache-negative-ttl = 0"]);
   await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "gone", cache, substituters: [] }), { env });
   const request = { ...(await recorded(sandbox, "comfyui-layer2-wheels")), cache: asked };
   const result = await runScript(sandbox, "build-layer", JSON.stringify(request), { env });

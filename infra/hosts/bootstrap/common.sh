@@ -183,7 +183,7 @@ caches() {
   setting '
     "substituters = " + ([.substituters[]?.url] | join(" ")),
     "trusted-public-keys = " + ([.substituters[]?.publicKey, .trustedPublicKeys[]?] | map(select(. != null)) | unique | join(" "))'
-  printf '%s\n' 'connect-timeout = 10' 'fallback = true' 'narinfo-cache-negative-ttl = 0'
+  printf '%s\n' 'connect-timeout = 10' 'fallback = true' 'narinfo-cache-positive-ttl = 0' 'narinfo-cache-negative-ttl = 0'
   # Ubuntu's Nix does not know it: there joins and generated texts are built where newer ones fetch them.
   ! nix_since 2.19 || printf '%s\n' 'always-allow-substitutes = true'
 }

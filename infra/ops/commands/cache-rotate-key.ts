@@ -29,8 +29,9 @@ export const cacheRotateKey: OpsCommand<[string | undefined], Options> = {
   name: "cache rotate-key [step]",
   summary: "changes the cache's signing key in steps, between which no reader is refused",
   description: `Without STEP: where the change stands. A step that was cut off is done again. Steps: ${keySteps.join(", ")}.
-Before \`switch\`, every other machine that reads the cache has to trust the new key (its nix.conf, comfyui:substituters);
-before \`finish\`, it may forget the old one.
+Before \`switch\`, every other machine that reads the cache has to trust the new key (its nix.conf, comfyui:substituters). It may
+forget the old one after \`sign\`, when its Nix has forgotten the former signatures: at once where narinfo-cache-positive-ttl is 0,
+as on the stack's hosts, by default after thirty days.
 
 The secret key is lost: nothing is refused, but nothing can be pushed. Give a new one (\`cache key NAME\`) as signingKey, the old
 public key under trusted, \`pulumi up\`, then \`sign\` and \`finish\`.
