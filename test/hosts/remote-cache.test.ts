@@ -1,22 +1,17 @@
 /** A cache on another host: what is pushed, under which key, and what happens when that host is down, full or another one. */
 import assert from "node:assert/strict";
-import { sign } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { cacheAnswer, imageAnswer, layerAnswer, parseAnswer } from "../../infra/answers.ts";
-import { privateKeyOf } from "../../infra/config/signing-key.ts";
-import { parsePathInfos, signedText } from "../../infra/ops/cache/path-info.ts";
 import { protocol } from "../../infra/request.ts";
-import { brokenAws } from "../support/aws-stand-in.ts";
 import { CacheServer } from "../support/cache-server.ts";
 import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
-import { otherNix } from "../support/other-nix.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
-import { type S3Server, startS3 } from "../support/s3-server.ts";
+import { startS3 } from "../support/s3-server.ts";
 import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
 import { warmSandbox } from "../support/warm.ts";
 
@@ -51,17 +46,6 @@ async function remote(command: string): Promise<Request> {
 
 async function build(layer: string): Promise<Result> {
   return runScript(sandbox, "build-layer", JSON.stringify(await remote(`comfyui-${layer}`)), { allowFailure: true });
-}
-
-/** Puts another signature in the place of every one in the bucket. */
-async function signAnew(bucket: S3Server, secret: string): Promise<void> {
-  for (const [object, content] of bucket.objects) {
-    const [info] = object.endsWith(".narinfo") ? parsePathInfos(content.toString()) : [];
-    if (info === undefined) continue;
-    const signature = sign(null, Buffer.from(signedText(info)), privateKeyOf(secret)).toString("base64");
-    const body = `${content.toString().replace(/^Sig: .*\n/gm, "")}Sig: ${secret.split(":")[0]}:${signature}\n`;
-    await fetch(bucket.readUrl.replace("?", `/${object}?`), { method: "PUT", body });
-  }
 }
 
 before(async () => {
@@ -232,34 +216,6 @@ test("CACHE_DISK_FULL: the cache host's disk has no room; nothing is taken, and 
   const { stdout, stderr } = await build("layer2-wheels");
   assert.match(stderr, /^warning\[CACHE_DISK_FULL\]: .* going on without the cache/m);
   assert.equal(parseAnswer(layerAnswer, stdout).cached, false);
-});
-
-test("a bucket: signed objects, and an empty store takes all of a layer from it", async () => {
-  await using bucket = await startS3("layers");
-  const env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret", PATH: `${await brokenAws(sandbox)}:${sandbox.env["PATH"]}` };
-  const cache = { kind: "s3", name: "bucket", publicKey: key.public };
-  const opened = await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "remote", cache: { ...cache, url: bucket.url, trusted: [], signingKey: key.secret, onFailure: "fail" }, substituters: [] }), { env });
-  assert.deepEqual(parseAnswer(cacheAnswer, opened.stdout), { location: bucket.url, publicKey: key.public });
-  const request = JSON.stringify({ ...(await remote("comfyui-layer2-wheels")), cache });
-  const built = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", request, { env })).stdout);
-  const info = bucket.objects.get(`${built.storePath.slice("/nix/store/".length).slice(0, 32)}.narinfo`)?.toString() ?? "";
-  assert.match(info, /^Sig: team-1:/m);
-  // Also by a Nix without S3, as Debian's.
-  const verify = ["nix", "store", "verify", "--extra-experimental-features", "nix-command", "--store", bucket.readUrl, "--sigs-needed", "1", "--option", "trusted-public-keys", key.public, built.storePath];
-  await sandbox.run("env", [`PATH=${await otherNix()}:${sandbox.env["PATH"]}`, ...verify]);
-  await sandbox.wipeStore(EMPTY_STORE);
-  const again = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", request, { env })).stdout);
-  assert.deepEqual([again.built, again.cached, again.storePath], [0, true, built.storePath]);
-  assert.match(newestLog(sandbox, "layer2-wheels"), /^copying path '.*-layer2-wheels' from 's3:/m);
-
-  // All is signed anew, by another key alone, while this host's Nix has just seen the former signatures.
-  const next = await makeKey("next-1");
-  await signAnew(bucket, next.secret);
-  const following = { ...cache, publicKey: next.public };
-  await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "remote", cache: { ...following, url: bucket.url, trusted: [], signingKey: next.secret, onFailure: "fail" }, substituters: [] }), { env });
-  await sandbox.wipeStore(EMPTY_STORE);
-  const last = parseAnswer(layerAnswer, (await runScript(sandbox, "build-layer", JSON.stringify({ ...(JSON.parse(request) as object), cache: following }), { env })).stdout);
-  assert.deepEqual([last.built, last.cached], [0, true]);
 });
 
 test("CACHE_MIRROR: a bucket mirrors the cache; what it lacks while it is down stops no layer, and comes with the next push; it is read where the cache is down", async (t) => {

@@ -1,5 +1,6 @@
 /** What a binary cache says of one store path: the text of a `.narinfo`, and whether a key signed it. */
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { privateKeyOf } from "../../config/signing-key.ts";
 
 export interface PathInfo {
   /** Name in /nix/store. */
@@ -70,6 +71,13 @@ function base32(bytes: Uint8Array): string {
     text += digits[(pair >> shift) & 31];
   }
   return text;
+}
+
+/** `NAME:BASE64`, as the secret key `NAME:BASE64` signs it. */
+export function signatureBy(signingKey: string): (info: PathInfo) => string {
+  const [name] = signingKey.split(":");
+  const key = privateKeyOf(signingKey);
+  return (info) => `${name}:${sign(null, Buffer.from(signedText(info)), key).toString("base64")}`;
 }
 
 /** DER of an Ed25519 public key, up to its 32 bytes (RFC 8410, 4). */

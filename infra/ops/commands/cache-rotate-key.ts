@@ -1,7 +1,6 @@
-import { sign } from "node:crypto";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { newSigningKey, privateKeyOf, publicKeyOf } from "../../config/signing-key.ts";
+import { newSigningKey, publicKeyOf } from "../../config/signing-key.ts";
 import { FaultError } from "../../faults.ts";
 import { pulumi } from "../../quickstart/pulumi-cli.ts";
 import { cut, table } from "../../table.ts";
@@ -9,7 +8,7 @@ import { onCacheHost } from "../cache/cache-host.ts";
 import { NEXT_KEY, switchKey, trustKeys } from "../cache/key-file.ts";
 import { keysAfter, type KeyState, type KeyStep, keySteps, nextKeyName, nextKeyStep } from "../cache/key-steps.ts";
 import { type OpenedCache, openCache } from "../cache/open-cache.ts";
-import { type PathInfo, pathInfoText, signedText, signer } from "../cache/path-info.ts";
+import { type PathInfo, pathInfoText, signatureBy, signer } from "../cache/path-info.ts";
 import type { Context, OpsCommand } from "../command.ts";
 import { readConfigValue, stackOption, type StackOption } from "../stack.ts";
 import { readable } from "./cache-verify.ts";
@@ -116,9 +115,8 @@ async function signAll({ kind, stack, request }: OpenedCache, unsigned: readonly
     return;
   }
   // The secret key stays here: the cache's host gets signatures, of what a trusted key had signed before.
-  const [name] = binaryCache.signingKey.split(":");
-  const key = privateKeyOf(binaryCache.signingKey);
-  const infos = unsigned.map((info) => pathInfoText({ ...info, signatures: [`${name}:${sign(null, Buffer.from(signedText(info)), key).toString("base64")}`] }));
+  const signature = signatureBy(binaryCache.signingKey);
+  const infos = unsigned.map((info) => pathInfoText({ ...info, signatures: [signature(info)] }));
   await onCacheHost(stack.state, { do: "sign", infos: infos.join("") }, z.unknown(), context);
 }
 
