@@ -17,5 +17,5 @@ bucket_send() {
   local url=$1 list=$2
   shift 2
   # S3 takes no more than 5 GiB at once.
-  nix copy --stdin --to "$(with_settings "$url" compression=zstd parallel-compression=true multipart-upload=true "$@")" <"$list"
+  nix copy --stdin --to "$(with_settings "$url" compression=zstd parallel-compression=true multipart-upload=true "$@")" "${ASKED_ANEW[@]}" <"$list"
 }

@@ -34,8 +34,7 @@ cache_find() {
   MIRROR=$(recorded .mirror.url)
   MIRROR_SUBSTITUTER=${RECORDED[.mirror.readUrl]-$MIRROR}
   CACHE_TRUSTED=$(jq -r '.trusted // [] | join(" ")' "$CACHE_RECORD")
-  # What Nix remembers of the cache's answers is not asked when it matters.
-  CACHE_ACCESS=(--option narinfo-cache-positive-ttl 0 --option narinfo-cache-negative-ttl 0)
+  CACHE_ACCESS=("${ASKED_ANEW[@]}")
   [ ! -e "$CACHE_NETRC" ] || CACHE_ACCESS+=(--option netrc-file "$CACHE_NETRC")
 }
 

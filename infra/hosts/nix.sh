@@ -26,6 +26,10 @@ find_trust() {
   NIX_TRUSTED=$(jq -r '.trusted == true or .trusted == 1' <<<"$info")
 }
 
+# What Nix remembers of a cache is not asked when it matters: for thirty days, by default, it would have paths that a collection took
+# and the signatures of before the key was changed.
+readonly ASKED_ANEW=(--option narinfo-cache-positive-ttl 0 --option narinfo-cache-negative-ttl 0)
+
 # substituters MEMBER: it, of each substituter of the request.
 substituters() {
   [ "${ASKED[.substituters]}" = '[]' ] || jq -r --arg member "$1" '.substituters[][$member]' <<<"$REQUEST"
@@ -52,9 +56,7 @@ nix_options() {
     --option require-sigs true
     # Joins and generated texts are cheap to build, but what they are built with is not: take them from the cache too.
     --option always-allow-substitutes true
-    # What Nix remembers of a cache has the signatures of before its key was changed, for thirty days by default.
-    --option narinfo-cache-positive-ttl 0
-    --option narinfo-cache-negative-ttl 0
+    "${ASKED_ANEW[@]}"
     --option fallback true
     # Layers that are built at the same time share derivations: who finds one being built looks again whenever a build of his own
     # says something, else after a second (Worker::waitForInput of Nix), not after five.

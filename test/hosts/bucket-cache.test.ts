@@ -82,3 +82,10 @@ test("all is signed anew, by another key alone, while this host's Nix has just s
   const { built, cached } = await build(nextKey);
   assert.deepEqual([built, cached], [0, true]);
 });
+
+test("what went from the bucket, and Nix has just seen there, is pushed again", async () => {
+  for (const object of [...bucket.objects.keys()].filter((each) => each !== "nix-cache-info")) await request("DELETE", object);
+  const { built, cached } = await build(nextKey);
+  assert.deepEqual([built, cached], [0, true]);
+  assert.match(narinfo(), /^Sig: next-1:/m);
+});

@@ -31,6 +31,11 @@ export async function startS3(bucket: string): Promise<S3Server> {
         answer.writeHead(200, { etag: '"1"' }).end();
         return;
       }
+      if (request.method === "DELETE") {
+        objects.delete(key);
+        answer.writeHead(204).end();
+        return;
+      }
       const found = objects.get(key);
       if (found === undefined) answer.writeHead(404, { "content-type": "application/xml" }).end(request.method === "HEAD" ? undefined : "<Error><Code>NoSuchKey</Code></Error>");
       else answer.writeHead(200, { "content-length": found.length }).end(request.method === "HEAD" ? undefined : found);
