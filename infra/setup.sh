@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Finds or installs what the stack `local` needs, all of it under .local/ but for the system's own packages and /nix:
 #   bash infra/setup.sh                what `npm run quickstart` needs
-#   bash infra/setup.sh --tests        and what `npm test` needs
-#   bash infra/setup.sh --full-tests   and what `npm run test:full` needs
+#   bash infra/setup.sh --tests        and what the tests and the benchmark need
 #   bash infra/setup.sh --lock         what `npm run lock` needs, and nothing else
 #   bash infra/setup.sh --no-nix       only what a preview needs, and `up` of a stack with a build host of its own
 #   --flavor FLAVOR                    the files of this flavor of layers.json (default: sample)
@@ -41,7 +40,7 @@ system_path=$(outside_path "$PATH")
 absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
 
 usage() { # PROBLEM FOUND EXPECTED
-  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --full-tests | --lock | --no-nix] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
+  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --lock | --no-nix] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
 }
 
 parse_arguments() {
@@ -50,7 +49,6 @@ parse_arguments() {
   while [ "$#" -gt 0 ]; do
     case "$1" in
       --tests) purpose=tests node_min=24.0 ;; # the tests clean up with `await using`
-      --full-tests) purpose=full-tests node_min=24.0 ;;
       --lock) purpose=lock ;;
       --no-nix) purpose=no-nix ;;
       --flavor | --file)
@@ -58,7 +56,7 @@ parse_arguments() {
         if [ "$1" = --flavor ]; then flavor=$2; else given_files+=("$(absolute "$2")"); fi
         shift
         ;;
-      *) usage "unknown argument" "$1" "--tests, --full-tests, --lock, --no-nix, --flavor FLAVOR or --file PATH" ;;
+      *) usage "unknown argument" "$1" "--tests, --lock, --no-nix, --flavor FLAVOR or --file PATH" ;;
     esac
     shift
   done
@@ -94,7 +92,7 @@ main() {
   setup_packages "$purpose"
   setup_node
   setup_npm_packages
-  case "$purpose" in *tests | lock) setup_uv ;; esac
+  case "$purpose" in tests | lock) setup_uv ;; esac
   if [ "$purpose" = lock ]; then
     by_hand="node infra/lock.ts --help"
     setup_environment

@@ -6,7 +6,7 @@ engine_tools=(flock:util-linux sha256sum:coreutils tar:tar gzip:gzip)
 run_tools=("${engine_tools[@]}" skopeo:skopeo jq:jq zstd:zstd timeout:coreutils python3:python3 apt-get:apt dpkg-deb:dpkg)
 test_tools=(zsh:zsh dockerd:docker.io docker:docker.io docker-registry:docker-registry umoci:umoci shellcheck:shellcheck
   unshare:util-linux nsenter:util-linux ip:iproute2 iptables:iptables debootstrap:debootstrap ssh:openssh-client ssh-keygen:openssh-client losetup:mount
-  xz:xz-utils curl:curl git:git gpg:gnupg)
+  xz:xz-utils curl:curl git:git gpg:gnupg chromium:chromium)
 lock_tools=(python3:python3 git:git jq:jq tar:tar flock:util-linux)
 
 apt_updated=no
@@ -64,18 +64,17 @@ has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --
 # locks_name KEY: whether the flavor's locks name a file of this kind.
 locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
 
-# missing_packages run|tests|full-tests|lock|no-nix: what this machine lacks for that, one package a line.
+# missing_packages run|tests|lock|no-nix: what this machine lacks for that, one package a line.
 missing_packages() {
   local pair wanted=(node:nodejs npm:npm)
   case "$1" in
     run) wanted+=("${run_tools[@]}") ;;
     tests) wanted+=("${run_tools[@]}" "${test_tools[@]}") ;;
-    full-tests) wanted+=("${run_tools[@]}" "${test_tools[@]}" chromium:chromium) ;;
     lock) wanted+=("${lock_tools[@]}") ;;
     no-nix) wanted+=("${engine_tools[@]}") ;;
   esac
   case "$1" in
-    run | *tests)
+    run | tests)
       ! locks_name git || wanted+=(git:git)
       ! locks_name url || wanted+=(curl:curl)
       ;;
@@ -87,7 +86,7 @@ missing_packages() {
   [ "$1" = no-nix ] || has_pip || printf 'python3-pip\n'
 }
 
-# setup_packages run|tests|full-tests|lock|no-nix
+# setup_packages run|tests|lock|no-nix
 setup_packages() {
   local missing
   mapfile -t missing < <(missing_packages "$1" | sort -u)
@@ -99,7 +98,7 @@ setup_packages() {
     row "system tools" - - "missing: ${missing[*]}"
   fi
   # Newer releases keep the client apart from docker.io.
-  if [[ $1 = *tests ]] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
+  if [ "$1" = tests ] && has_tool dockerd && ! has_tool docker && apt_install docker-cli; then
     row "docker client" - apt "installed: docker-cli"
   fi
 }
