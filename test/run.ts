@@ -12,7 +12,7 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
-import { makeRunFolder } from "./support/run-folder.ts";
+import { fastestFolder, makeRunFolder } from "./support/run-folder.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const phases = [
@@ -62,7 +62,7 @@ async function* events(phases: Phases, wanted: readonly string[], totals: Totals
 async function main(phases: Phases, wanted: readonly string[]): Promise<boolean> {
   if (phases.every(({ pattern }) => files(pattern, wanted).length === 0)) throw new Error(`no test file matches ${wanted.join(" ")}`);
   // Goes away at the end, whatever happens to a test.
-  const folder = makeRunFolder();
+  const folder = makeRunFolder(phases === fullPhases ? undefined : fastestFolder());
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => abort.abort(name));
   const totals: Totals = new Map();
