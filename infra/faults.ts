@@ -102,6 +102,7 @@ export const faultTable = {
   CACHE_KEY_LIMITED: { cause: "the push key was used for something else", cure: "log in with another key" },
   CACHE_NO_ADMIN: { cause: "a command needs root on the cache's host, and the stack may not log in there as root", cure: "set `binaryCache.host.admin` and run `pulumi up`" },
   CACHE_NO_PINS: { cause: "the cache is a bucket, and the build host has no AWS CLI, or its credentials may not delete objects: nothing is pinned or taken away there", cure: "install the AWS CLI on the build host and allow it `s3:DeleteObject`; what is pushed from then on is pinned" },
+  CACHE_REPAIR: { cause: "a damaged path could not be put in order on the cache's host", cure: "look for a full disk on the cache's host" },
   CACHE_SIGN: { cause: "signatures could not be added to paths of the cache", cure: "look for a full disk on the cache's host" },
   CACHE_PIN_NAME: { cause: "a pin's name has characters that are not allowed", cure: "use letters, digits and . _ + - between slashes" },
   CACHE_PIN_PATH: { cause: "a path that is to be pinned is not in the cache", cure: "push it first" },

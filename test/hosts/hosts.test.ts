@@ -192,6 +192,21 @@ test("the operators look at the cache, take old images out of it, and change its
   assert.equal((await ops("drift")).code, 0);
 });
 
+test("what is damaged on the cache's host, or signed by nobody, is put in order there from the build host", async () => {
+  const { layers } = await outputs(stack.laptop);
+  const [damaged = "", unsigned = ""] = ["layer6-app", "layer5-perf"].map((layer) => layers[layer]?.storePath);
+  await stack.cache.bash("apt-get install -qq -y --no-install-recommends sqlite3 >/dev/null");
+  await stack.cache.bash(`chmod u+w ${damaged} && touch ${damaged}/spoilt && sqlite3 /nix/var/nix/db/db.sqlite "update ValidPaths set sigs = '' where path = '${unsigned}'"`);
+  const found = await ops("cache", "verify", "--deep", "--json");
+  const { bad } = JSON.parse(found.stdout) as { bad: { path: string; trouble: string }[] };
+  assert.deepEqual([found.code, bad.map(({ path, trouble }) => [`/nix/store/${path}`, trouble]).sort()], [2, [[damaged, "damaged"], [unsigned, "unsigned"]].sort()]);
+  const mended = await ops("cache", "verify", "--deep", "--mend");
+  assert.deepEqual([mended.code, /^2 were put in order$/m.test(mended.stdout)], [0, true], mended.stdout);
+  assert.equal((await ops("cache", "verify", "--deep")).code, 0);
+  const archives = "find /nix/store -maxdepth 1 -name '*.nar'";
+  assert.equal(await stack.onBuildHost(archives) + (await stack.cache.bash(archives)).stdout, "");
+});
+
 test("no secret is in the state, in what pulumi said, in the hosts' logs, or in a Nix store", async () => {
   const secrets = secretLines([...Object.values(stack.secrets()), await stack.onBuildHost("cat comfyui/local/.local/keys/push")]);
   assert.ok(secrets.length > 6);

@@ -17,7 +17,7 @@ import { opsContext } from "../support/ops-context.ts";
 import { run } from "../support/process.ts";
 
 function info(path: string, references: readonly string[] = [], url = `nar/${path}.nar`): PathInfo {
-  return { path, url, fileSize: 1, narHash: "sha256:x", narSize: 10, references, signatures: [], contentAddressed: false };
+  return { path, url, fileSize: 1, narHash: "sha256:x", narSize: 10, references, signatures: [], ca: "" };
 }
 
 /** A cache in which each image has a path of its own, on the paths of layers, on a common base. */
@@ -170,7 +170,7 @@ test("a path's text is read; the two forms of its hash are one; a signature is o
   assert.ok(first !== undefined && second !== undefined);
   assert.equal(signedText(first), "1;/nix/store/01a28scwzl41bnfzlppv04whv3af50z0-a;sha256:0x0zwcfpryl1gn4knxs07s6jsksczpf485pz108i0n44xggxyh29;3080168;/nix/store/0zz-b,/nix/store/1zz-c");
   assert.equal(signedText(second), "1;/nix/store/01a28scwzl41bnfzlppv04whv3af50z0-a;sha256:0x0zwcfpryl1gn4knxs07s6jsksczpf485pz108i0n44xggxyh29;3080168;");
-  assert.deepEqual([first.fileSize, first.contentAddressed, second.contentAddressed, second.references], [688359, false, true, []]);
+  assert.deepEqual([first.fileSize, first.ca, second.ca, second.references], [688359, "", "fixed:sha256:x", []]);
 
   const secret = newSigningKey("team-1");
   const key = createPrivateKey({ key: Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), Buffer.from(secret.split(":")[1] ?? "", "base64").subarray(0, 32)]), format: "der", type: "pkcs8" });
@@ -180,9 +180,15 @@ test("a path's text is read; the two forms of its hash are one; a signature is o
   assert.equal(signer([publicKeyOf(newSigningKey("team-1"))])(signed), false, "another key of the same name");
 });
 
-test("CACHE_NO_ADMIN: without root's login on the cache's host the message says what to do by hand", async () => {
+test("CACHE_NO_ADMIN: without root's login on the cache's host the message says what to do by hand, where that is possible", async () => {
   const state = new StackState("dev", { deployment: { resources: [] } });
-  await assert.rejects(onCacheHost(state, { do: "inventory" }, z.unknown(), opsContext({})), /error\[CACHE_NO_ADMIN\]: stack dev: .*\n.*\n.*\n {2}fix: .*rm -r \/nix\/var\/nix\/gcroots\/comfyui\/dev\/images\/TAG .*nix-collect-garbage$/m);
+  const refused = (request: { do: string }) => assert.rejects(onCacheHost(state, request, z.unknown(), opsContext({})), (error: Error) => {
+    assert.match(error.message, /error\[CACHE_NO_ADMIN\]: stack dev: .*\n.*\n.*\n {2}fix: +set binaryCache\.host\.admin and run `pulumi up`(?:; or by hand, .*rm -r \/nix\/var\/nix\/gcroots\/comfyui\/dev\/images\/TAG .*nix-collect-garbage)?$/m);
+    assert.equal(error.message.includes("by hand"), request.do === "drop");
+    return true;
+  });
+  await refused({ do: "drop" });
+  await refused({ do: "repair" });
 });
 
 test("CACHE_NO_PINS: a build host that does not see a bucket's pins is told what it lacks", () => {
@@ -201,9 +207,11 @@ test("in a bucket what no pin names stays: another host may have pushed it witho
   assert.deepEqual([...planGc({ ...given, infos, pins, unnamedStay: true }).paths].sort(), ["image-0", "image-1", "old-tool"]);
 });
 
-test("CACHE_SIGN: signatures of a path that is not there", async () => {
-  const text = hostText(CHECKOUT, { do: "sign", infos: TEXT });
-  const { code, stderr } = await run("bash", ["-s"], { input: text, allowFailure: true });
-  assert.equal(code, 1);
-  assert.match(stderr, /^error\[CACHE_SIGN\]: the cache's host could not add signatures: .*01a28scwzl41bnfzlppv04whv3af50z0-a/m);
-});
+for (const [code, request] of [["CACHE_SIGN", "sign"], ["CACHE_REPAIR", "repair"]] as const) {
+  test(`${code}: ${request}, of a path that is not there`, async () => {
+    const text = hostText(CHECKOUT, { do: request, infos: TEXT });
+    const { code: status, stderr } = await run("bash", ["-s"], { input: text, allowFailure: true });
+    assert.equal(status, 1);
+    assert.match(stderr, new RegExp(`^error\\[${code}\\]: the cache's host could not .*01a28scwzl41bnfzlppv04whv3af50z0-a`, "m"));
+  });
+}

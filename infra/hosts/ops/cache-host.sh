@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What root of a cache host does for the operators: a text of REQUEST (JSON), messages.sh, path-infos.sh and this, for root's shell.
-# Requests: {do: "inventory"}, {do: "drop", digest, pins, paths}, {do: "unpin", pin}, {do: "sign", infos}. Answers are one JSON object.
+# Requests: {do: "inventory"}, {do: "drop", digest, pins, paths}, {do: "unpin", pin}, {do: "sign", infos}, {do: "repair", infos}.
+# infos: texts of .narinfo files. Answers are one JSON object.
 set -euo pipefail
 
 readonly ROOTS=/nix/var/nix/gcroots/comfyui
@@ -54,13 +55,33 @@ unpin() {
   printf '{"done":true}\n'
 }
 
+# infos_as_cache: the request's infos as a cache in the folder `infos`, and their paths, a line each, in the file `paths`.
+infos_as_cache() {
+  mkdir infos
+  printf 'StoreDir: /nix/store\n' >infos/nix-cache-info
+  wanted .infos | awk '/^StorePath: / { file = "infos/" substr($2, 12, 32) ".narinfo"; print $2 >"paths" } NF { print >file }'
+}
+
 # sign: adds the signatures of these texts to the paths that have the same contents here.
 sign() {
-  mkdir sigs
-  printf 'StoreDir: /nix/store\n' >sigs/nix-cache-info
-  wanted .infos | awk '/^StorePath: / { file = "sigs/" substr($2, 12, 32) ".narinfo"; print $2 >"paths" } NF { print >file }'
-  xargs -r nix store copy-sigs --substituter "file://$PWD/sigs" <paths 2>said ||
+  infos_as_cache
+  xargs -r nix store copy-sigs --substituter "file://$PWD/infos" <paths 2>said ||
     fail CACHE_SIGN "the cache's host could not add signatures: $(tail -n 1 said)" "look at the disk of /nix there; then run it again"
+  printf '{"done":true}\n'
+}
+
+# repair: gives these paths the contents and signatures of these texts, whatever is there, and whatever keeps or refers to it. Their
+# URLs are `nar/` and the store's name of an archive that was pushed as a file of its own; these files go.
+repair() {
+  local path
+  infos_as_cache
+  ln -s /nix/store infos/nar
+  while IFS= read -r path; do
+    say "putting in order: $path"
+    nix-store --repair-path "$path" --option substituters "file://$PWD/infos" </dev/null >said 2>&1 ||
+      fail CACHE_REPAIR "the cache's host could not put $path in order: $(tail -n 1 said)" "look at the disk of /nix there; then run it again"
+  done <paths
+  wanted .infos | sed -n 's|^URL: nar/|/nix/store/|p' | xargs -r nix-store --delete >/dev/null 2>&1 || say "archives stay until the next collection"
   printf '{"done":true}\n'
 }
 

@@ -10,7 +10,7 @@ need jq nix nix-store sha256sum
 open_held .paths
 [ -s "$CACHE_KEY.public" ] || fail CACHE_KEY_MISSING "the cache has no key at $KEYS" "run 'pulumi up': it opens the cache first"
 
-problem=$(cache_probe 2>&1 && [ "$CACHED" = true ]) || [ -n "$problem" ] || problem="the cache does not answer"
+problem=$(cache_probe 2>&1) || [ -n "$problem" ] || problem="the cache does not answer"
 for part in infos files pins free; do : >"$WORK/$part"; done
 if [ -z "$problem" ]; then
   held_infos >"$WORK/infos"

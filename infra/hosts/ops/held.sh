@@ -24,6 +24,8 @@ open_held() {
   . "$HOSTS/ops/held-$(asked .cache.kind).sh"
   need "${HELD_TOOLS[@]}"
   cache_find
+  # Who asks for something to be done there is to know when it was not.
+  CACHE_ON_FAILURE=fail
   open_work
   trap 'cache_release; rm -rf -- "$WORK"' EXIT
 }

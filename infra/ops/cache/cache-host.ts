@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { canonicalJson, type Json } from "../../canonical-json.ts";
 import { FaultError } from "../../faults.ts";
-import { addressOf } from "../../ssh/target.ts";
+import { addressOf, type SshTarget } from "../../ssh/target.ts";
 import type { Context } from "../command.ts";
 import { runAsRoot } from "../script.ts";
 import type { StackState } from "../state.ts";
@@ -19,21 +19,30 @@ export function hasAdmin(state: StackState): boolean {
   return state.target(BOOTSTRAP) !== undefined;
 }
 
-/** Runs one request of infra/hosts/ops/cache-host.sh. */
-export async function onCacheHost<T>(state: StackState, request: { readonly [key: string]: Json }, answer: z.ZodType<T>, { root, tell }: Context): Promise<T> {
+/** What somebody who is root there can do without this program. */
+const BY_HAND: Readonly<Record<string, (stack: string) => string>> = {
+  drop: (stack) => `; or by hand, as root there: rm -r /nix/var/nix/gcroots/comfyui/${stack}/images/TAG for each image that is to go, then nix-collect-garbage`,
+};
+
+/** Its login for a request of infra/hosts/ops/cache-host.sh. Throws CACHE_NO_ADMIN where the stack has none. */
+export function adminFor(request: string, state: StackState): SshTarget {
   const target = state.target(BOOTSTRAP);
-  if (target === undefined) {
-    throw new FaultError([
-      {
-        code: "CACHE_NO_ADMIN",
-        where: `stack ${state.stack}`,
-        problem: "the stack may not log in to its cache's host as root",
-        found: "no binaryCache.host.admin in the last `pulumi up`",
-        expected: "a user who is root there, or becomes root by sudo without a password",
-        fix: `set binaryCache.host.admin and run \`pulumi up\`; or by hand, as root there: rm -r /nix/var/nix/gcroots/comfyui/${state.stack}/images/TAG for each image that is to go, then nix-collect-garbage`,
-      },
-    ]);
-  }
+  if (target !== undefined) return target;
+  throw new FaultError([
+    {
+      code: "CACHE_NO_ADMIN",
+      where: `stack ${state.stack}`,
+      problem: "the stack may not log in to its cache's host as root",
+      found: "no binaryCache.host.admin in the last `pulumi up`",
+      expected: "a user who is root there, or becomes root by sudo without a password",
+      fix: `set binaryCache.host.admin and run \`pulumi up\`${BY_HAND[request]?.(state.stack) ?? ""}`,
+    },
+  ]);
+}
+
+/** Runs one request of infra/hosts/ops/cache-host.sh. */
+export async function onCacheHost<T>(state: StackState, request: { readonly do: string; readonly [key: string]: Json }, answer: z.ZodType<T>, { root, tell }: Context): Promise<T> {
+  const target = adminFor(request.do, state);
   tell(`asking ${addressOf(target)}`);
   return runAsRoot(answer, target, { text: hostText(root, request), tell });
 }

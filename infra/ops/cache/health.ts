@@ -37,7 +37,7 @@ export function healthOf(inventory: Inventory, { name: stack, owner, layers, ima
   return parts.map(({ part, key, roots }) => {
     const { present, missing } = closureOf(inventory.infos, roots);
     const infos = [...present].flatMap((path) => inventory.infos.get(path) ?? []);
-    const unsigned = infos.filter((info) => !info.contentAddressed && !signed(info));
+    const unsigned = infos.filter((info) => info.ca === "" && !signed(info));
     const gone = inventory.files.size === 0 ? [] : infos.filter(({ url }) => !inventory.files.has(url));
     const bad = [
       ...[...missing].map((path) => ({ path, trouble: "missing" as const })),

@@ -16,8 +16,8 @@ export interface PathInfo {
   readonly references: readonly string[];
   /** `KEY:BASE64` each. */
   readonly signatures: readonly string[];
-  /** The path is the hash of its content: by Nix's rule it needs no signature. */
-  readonly contentAddressed: boolean;
+  /** What its content was hashed with, where that makes its name: by Nix's rule it then needs no signature. Otherwise empty. */
+  readonly ca: string;
 }
 
 const STORE = "/nix/store/";
@@ -39,15 +39,15 @@ export function parsePathInfos(text: string): PathInfo[] {
         narSize,
         references: one("References").split(" ").filter(Boolean).map(storeName),
         signatures: fields.get("Sig") ?? [],
-        contentAddressed: one("CA") !== "",
+        ca: one("CA"),
       },
     ];
   });
 }
 
 /** The text of it, as its signatures are. */
-export function pathInfoText({ path, url, fileSize, narHash, narSize, references, signatures }: PathInfo): string {
-  const fields = [["StorePath", STORE + path], ["URL", url || "nar/none"], ["Compression", "none"], ["FileSize", fileSize], ["NarHash", narHash], ["NarSize", narSize], ["References", references.join(" ")], ...signatures.map((each) => ["Sig", each])];
+export function pathInfoText({ path, url, fileSize, narHash, narSize, references, signatures, ca }: PathInfo): string {
+  const fields = [["StorePath", STORE + path], ["URL", url || "nar/none"], ["Compression", "none"], ["FileSize", fileSize], ["NarHash", narHash], ["NarSize", narSize], ["References", references.join(" ")], ...signatures.map((each) => ["Sig", each]), ...(ca === "" ? [] : [["CA", ca]])];
   return fields.map(([key, value]) => `${key}: ${value}\n`).join("");
 }
 

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { FaultError } from "../../faults.ts";
 import { humanSize, table } from "../../table.ts";
-import { onCacheHost } from "../cache/cache-host.ts";
+import { adminFor, onCacheHost } from "../cache/cache-host.ts";
 import { type GcPlan, planGc } from "../cache/gc-plan.ts";
 import type { Inventory } from "../cache/inventory.ts";
 import { liveTags, type OpenedCache, openCache } from "../cache/open-cache.ts";
@@ -44,7 +44,7 @@ function keepOf(text: string): number {
 }
 
 async function collected(cache: OpenedCache, { keep, dryRun }: Required<Pick<Options, "keep" | "dryRun">>, context: Context): Promise<GcPlan> {
-  if (cache.kind === "nix-serve" && !cache.admin) await onCacheHost(cache.stack.state, { do: "inventory" }, z.unknown(), context);
+  if (cache.kind === "nix-serve") adminFor("drop", cache.stack.state);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const inventory = await readable(cache);
     needPins(cache, inventory);

@@ -65,7 +65,7 @@ async function keyState(cache: OpenedCache, context: Context): Promise<Found> {
   const { keys, applied } = cache.kind === "directory" ? { keys: await onHost(cache, "show"), applied: true } : await ofFile(cache, context);
   const { infos } = await readable(cache);
   const [byCurrent, byOld] = [signer([keys.current]), signer(keys.trusted)];
-  const unsigned = [...infos.values()].filter((info) => !info.contentAddressed && !byCurrent(info) && byOld(info));
+  const unsigned = [...infos.values()].filter((info) => info.ca === "" && !byCurrent(info) && byOld(info));
   return { keys: { next: keys.next ?? undefined, current: keys.current, trusted: keys.trusted, applied, unsigned: unsigned.length }, unsigned };
 }
 

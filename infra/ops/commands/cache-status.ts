@@ -43,7 +43,7 @@ function summaryOf(inventory: Inventory, stacks: readonly CachedStack[], generat
     location: inventory.location,
     publicKeys: inventory.publicKeys,
     paths: infos.length,
-    unsigned: infos.filter((info) => !info.contentAddressed && !signed(info)).length,
+    unsigned: infos.filter((info) => info.ca === "" && !signed(info)).length,
     bytes: inventory.files.size > 0 ? [...inventory.files.values()].reduce((sum, size) => sum + size, 0) : infos.reduce((sum, { fileSize }) => sum + fileSize, 0),
     freeBytes: inventory.freeBytes ?? null,
     images: generations.map(({ owner, tag, time, kept = null }) => ({ owner, tag, at: new Date(time * 1000).toISOString(), kept })),

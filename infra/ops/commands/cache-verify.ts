@@ -4,6 +4,7 @@ import { FaultError } from "../../faults.ts";
 import { cut, table } from "../../table.ts";
 import { type BadPath, distinct, healthOf, type PartHealth } from "../cache/health.ts";
 import type { Inventory } from "../cache/inventory.ts";
+import { mendCache } from "../cache/mend.ts";
 import { type OpenedCache, openCache } from "../cache/open-cache.ts";
 import type { OpsCommand } from "../command.ts";
 import { stackOption, type StackOption } from "../stack.ts";
@@ -16,8 +17,9 @@ interface Options extends StackOption {
 export const cacheVerify: OpsCommand<[], Options> = {
   name: "cache verify",
   summary: "whether all that the stacks' layers and images refer to is in the cache, and signed",
-  description: `Of the stacks that share the cache, as far as this Pulumi backend knows them. --mend takes what is wrong out of the cache and copies
-it there again from the build host's store; what the build host lacks is built by the \`pulumi up\` that it names.`,
+  description: `Of the stacks that share the cache, as far as this Pulumi backend knows them. --mend copies what is wrong
+to the cache again from the build host's store, on a cache's host by its admin; what the build host lacks is built by the
+\`pulumi up\` that it names.`,
   examples: [
     ["cache verify", "a look at what the cache says of each path"],
     ["cache verify --deep", "reads every archive, and compares its hash"],
@@ -33,7 +35,7 @@ it there again from the build host's store; what the build host lacks is built b
     const parts = cache.stacks.flatMap((stack) => healthOf(inventory, stack));
     const bad = distinct([...parts.flatMap((part) => part.bad), ...(deep ? await damaged(cache, parts) : [])]);
     const checked = new Set(parts.flatMap(({ paths }) => paths)).size;
-    const lacking = mend && bad.length > 0 ? await mended(cache, inventory, bad) : undefined;
+    const lacking = mend && bad.length > 0 ? await mendCache(cache, inventory, bad, context) : undefined;
     const left = lacking === undefined ? bad : bad.filter(({ path }) => lacking.includes(path));
     const command = commandFor(left, { deep, mended: lacking !== undefined });
     return { json: { location: inventory.location, checked, deep, bad, left, command: command ?? null }, text: textOf({ bad, left, checked, deep, command }), found: left.length > 0 };
@@ -57,14 +59,6 @@ async function damaged({ stack, request }: OpenedCache, parts: readonly PartHeal
   return answer.damaged.map(({ path, problem }) => ({ stack: of.get(path)?.stack ?? "", part: of.get(path)?.part ?? "", path, trouble: "damaged", detail: problem }));
 }
 
-/** Answers what the build host could not copy there again. */
-async function mended({ stack, request }: OpenedCache, { infos }: Inventory, bad: readonly BadPath[]): Promise<string[]> {
-  const paths = bad.map(({ path }) => path);
-  const files = [...new Set(paths.flatMap((path) => infos.get(path)?.url ?? []))];
-  const { lacking } = await stack.onBuildHost("ops/cache-mend", { ...request, paths, files }, z.object({ lacking: z.array(z.string()) }));
-  return lacking;
-}
-
 function commandFor(left: readonly BadPath[], { deep, mended }: { readonly deep: boolean; readonly mended: boolean }): string | undefined {
   if (left.length === 0) return undefined;
   if (!mended) return `npm run --silent ops -- cache verify${deep ? " --deep" : ""} --mend`;
@@ -78,7 +72,7 @@ function textOf({ bad, left, checked, deep, command }: { bad: readonly BadPath[]
   return [
     head,
     ...(bad.length === 0 ? [] : ["", table([["WHAT", "PART", "PATH"], ...rows.map((row) => row.slice(0, 3) as string[])])]),
-    ...(left.length < bad.length ? ["", `${bad.length - left.length} were copied to the cache again`] : []),
+    ...(left.length < bad.length ? ["", `${bad.length - left.length} were put in order`] : []),
     ...(command === undefined ? [] : ["", `mended by: ${command}`]),
   ].join("\n");
 }
