@@ -51,12 +51,13 @@ function loginKeys({ privateKey }: { readonly privateKey?: string | undefined })
   return privateKey === undefined ? [] : [publicLineOf(privateKey)];
 }
 
-/** `nixpkgs`: a flake reference that pins one. */
-export function buildSettings({ buildHost, binaryCache, builders, substituters }: Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">, nixpkgs: string): BootstrapSettings {
+/** `stack`: whose these are; a build host keeps what other stacks need. `nixpkgs`: a flake reference that pins one. */
+export function buildSettings({ buildHost, binaryCache, builders, substituters }: Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">, { stack, nixpkgs }: { readonly stack: string; readonly nixpkgs: string }): BootstrapSettings {
   if (buildHost.kind === "local") throw new Error("the machine that runs pulumi is set up by set-up");
   const { volume = null, minFreeGiB, maxFreeGiB } = buildHost;
   return {
     role: "build",
+    stack,
     authorizedKeys: loginKeys(buildHost),
     ...readers({ binaryCache, substituters }),
     netrc: netrc(binaryCache),

@@ -58,7 +58,7 @@ class SshBuildHost extends pulumi.ComponentResource implements OpenedHost {
     this.host = new SshHost(name, { target: { ...way, user }, folder, wake: machine?.wake });
     const { login } = this.host;
 
-    const first = admin === undefined ? [] : [setUp(name, { machine: { ...way, admin }, text: textFor(buildSettings(plan.config, readNixpkgs())) }, machine, { parent: this })];
+    const first = admin === undefined ? [] : [setUp(name, { machine: { ...way, admin }, text: textFor(buildSettings(plan.config, { stack, nixpkgs: readNixpkgs() })) }, machine, { parent: this })];
     const ready = login.command(`${name}-ready`, { create: `umask 077 && mkdir -p ${upload}` }, { ...options, dependsOn: first });
     const copied = new command.remote.CopyToRemote(
       `${name}-upload`,

@@ -14,10 +14,10 @@ nix_settings() {
 # A substituter is the same with and without a priority or a slash at the end.
 readonly SAME_SUBSTITUTER='def same: gsub("(?<start>[?&])priority=[0-9]+&?"; "\(.start)") | sub("[?&/]+$"; "");'
 
-# other_substituters URL...: those of nix.conf that are none of these.
-other_substituters() {
-  nix_settings | jq -r "$SAME_SUBSTITUTER"'
-    [$ARGS.positional[] | same] as $without | [.substituters.value[] | select(same | IN($without[]) | not)] | join(" ")' --args "$@"
+# configured_substituters URLS: of these, separated by spaces, those that nix.conf has, as they stand there.
+configured_substituters() {
+  nix_settings | jq -r --arg urls "$1" "$SAME_SUBSTITUTER"'
+    [$urls | split(" ")[] | same] as $wanted | [.substituters.value[] | select(same | IN($wanted[]))] | join(" ")'
 }
 
 # demand_settings: ends the script where nix.conf lacks what this stack's builds need; all of it at once.

@@ -37,19 +37,16 @@ substituters() {
 
 # nix_options: options of every build into NIX_OPTIONS: substitution from our own cache first, then from its mirror and the request's
 # substituters, and only what one of their keys signed. A user whom Nix does not trust cannot ask for that: nix.conf has it, as
-# open-cache.sh made sure; it can ask for less.
+# open-cache.sh made sure. It has what other stacks need too, for which this one's builds are not to wait; that user can leave it out.
 nix_options() {
-  local urls down=()
-  if [ "$NIX_TRUSTED" = false ]; then
-    NIX_OPTIONS=(--option fallback true)
-    [ "$CACHED" = true ] || down+=("$(cache_substituter)")
-    [ "$MIRRORED" = true ] || down+=("$MIRROR_SUBSTITUTER")
-    [ "${#down[@]}" -eq 0 ] || NIX_OPTIONS+=(--option substituters "$(other_substituters "${down[@]}")")
-    return
-  fi
+  local urls
   urls=$(substituters url | paste -sd ' ')
   [ "$MIRRORED" = false ] || urls="$MIRROR_SUBSTITUTER $urls"
   [ "$CACHED" = false ] || urls="$(cache_substituter) $urls"
+  if [ "$NIX_TRUSTED" = false ]; then
+    NIX_OPTIONS=(--option fallback true --option substituters "$(configured_substituters "$urls")")
+    return
+  fi
   NIX_OPTIONS=(
     --option substituters "$urls"
     --option trusted-public-keys "$(cache_keys) $(substituters publicKey | paste -sd ' ')"

@@ -54,9 +54,9 @@ interface Context {
 type MachinesConfig = Pick<Config, "buildHost" | "binaryCache" | "builders" | "substituters">;
 
 const roles: { readonly [R in HandRole]: (config: MachinesConfig, context: Context) => Promise<Found> } = {
-  async build(config) {
+  async build(config, { stack }) {
     if (config.buildHost.kind !== "ssh") throw noMachine("comfyui:buildHost.kind", config.buildHost.kind, "ssh");
-    return { address: addressed(config.buildHost), settings: buildSettings(config, readNixpkgs()) };
+    return { address: addressed(config.buildHost), settings: buildSettings(config, { stack, nixpkgs: readNixpkgs() }) };
   },
 
   async cache({ binaryCache }, { stack, tell, known }) {

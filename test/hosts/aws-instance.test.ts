@@ -25,7 +25,7 @@ PATH=/tmp/stop:$PATH RUNTIME_DIRECTORY=/run/comfyui-watch /usr/local/lib/comfyui
 
 test("a build host on EC2", async (t) => {
   await using machine = await HostMachine.start(network, { name: "ec2", diskMiB: 1500 });
-  const build: BootstrapSettings = { role: "build", authorizedKeys: [network.adminKey.public], substituters: [], trustedPublicKeys: [], netrc: null, builders: [], minFreeGiB: 0, maxFreeGiB: 0, volume: machine.disk ?? null };
+  const build: BootstrapSettings = { role: "build", stack: "team", authorizedKeys: [network.adminKey.public], substituters: [], trustedPublicKeys: [], netrc: null, builders: [], minFreeGiB: 0, maxFreeGiB: 0, volume: machine.disk ?? null };
   const bootstrap = (settings: BootstrapSettings) => machine.ssh("bash -s", { input: textFor(settings) });
   await bootstrap(build);
   await machine.ssh("mkdir -p comfyui/team && echo kept >comfyui/team/file", { user: "comfyui" });

@@ -17,6 +17,7 @@ after(() => network.stop());
 const KEY = "cache-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
 const BUILD = {
   role: "build",
+  stack: "one",
   authorizedKeys: [network.adminKey.public],
   substituters: [{ url: "file:///srv/cache?priority=10", publicKey: KEY }],
   trustedPublicKeys: [],

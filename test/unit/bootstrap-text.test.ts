@@ -18,7 +18,7 @@ const pushKeys = [publicLineOf(secrets.builder)];
 
 function settingsOf(config: Config): { readonly [R in Exclude<Role, "instance">]: BootstrapSettings } {
   assert.ok(config.binaryCache.kind === "nix-serve" && config.builders.kind === "ssh" && config.builders.hosts[0]);
-  return { build: buildSettings(config, nixpkgs), cache: cacheSettings(config.binaryCache, { stack: "team", pushKeys, nixpkgs }), builder: builderSettings(config, config.builders.hosts[0], pushKeys) };
+  return { build: buildSettings(config, { stack: "team", nixpkgs }), cache: cacheSettings(config.binaryCache, { stack: "team", pushKeys, nixpkgs }), builder: builderSettings(config, config.builders.hosts[0], pushKeys) };
 }
 
 const settings = settingsOf(parse({}));
@@ -27,7 +27,7 @@ test("the settings of each role", () => {
   const substituters = [{ url: "http://cache.example", publicKey }];
   const netrc = [{ machine: "cache.example", login: "reader", password: secrets.password }];
   const [b1, b2] = remoteConfig.builders.hosts.map(({ host, hostKey, systems }) => ({ host, port: 22, hostKey, systems, maxJobs: 1, speedFactor: 1, features: ["big-parallel"] }));
-  assert.deepEqual(settings.build, { role: "build", authorizedKeys: [publicLineOf(secrets.build)], substituters, trustedPublicKeys: [], netrc, builders: [b1, b2], minFreeGiB: 5, maxFreeGiB: 20, volume: null, bucketNix: null });
+  assert.deepEqual(settings.build, { role: "build", stack: "team", authorizedKeys: [publicLineOf(secrets.build)], substituters, trustedPublicKeys: [], netrc, builders: [b1, b2], minFreeGiB: 5, maxFreeGiB: 20, volume: null, bucketNix: null });
   assert.deepEqual(settings.cache, {
     role: "cache", stack: "team", authorizedKeys: [publicLineOf(secrets.cache)], server: "harmonia", serverPath: null, nixpkgs, publicKeys: [publicKey], pushKeys,
     domain: null, port: 80, auth: { user: "reader", password: secrets.password }, priority: 50, volume: null,
@@ -43,7 +43,7 @@ test("the port that a cache listens on follows from its address", () => {
 test("a directory is nobody else's cache: the machine gets the substituters alone", () => {
   const { admin: _admin, ...buildHost } = remoteConfig.buildHost;
   const config = withoutAws(parseConfig({ buildHost }, { isSecret: () => true }));
-  assert.deepEqual([buildSettings(config, nixpkgs)["substituters"], buildSettings(config, nixpkgs)["netrc"]], [[], null]);
+  assert.deepEqual([buildSettings(config, { stack: "team", nixpkgs })["substituters"], buildSettings(config, { stack: "team", nixpkgs })["netrc"]], [[], null]);
 });
 
 test("a bucket is a substituter beside the cache host, and wants a Nix of its own: for the scripts, and for the daemon where it is read by S3's protocol", () => {
@@ -52,7 +52,7 @@ test("a bucket is a substituter beside the cache host, and wants a Nix of its ow
   for (const each of [mirrored.build, mirrored.builder]) assert.deepEqual(each["substituters"], [{ url: "http://cache.example", publicKey }, { url, publicKey }]);
   assert.deepEqual(mirrored.build["bucketNix"], { path: "/opt/nix", nixpkgs, daemon: true });
   const alone = parse({ binaryCache: { kind: "s3", name: "team", signingKey: secrets.signing, url } });
-  assert.deepEqual([buildSettings(alone, nixpkgs)["substituters"], buildSettings(alone, nixpkgs)["bucketNix"]], [[{ url, publicKey }], { path: null, nixpkgs, daemon: true }]);
+  assert.deepEqual([buildSettings(alone, { stack: "team", nixpkgs })["substituters"], buildSettings(alone, { stack: "team", nixpkgs })["bucketNix"]], [[{ url, publicKey }], { path: null, nixpkgs, daemon: true }]);
 });
 
 test("nixpkgs is the one that layers/flake.lock pins", () => {

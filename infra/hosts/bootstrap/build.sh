@@ -1,8 +1,29 @@
 # shellcheck shell=bash
 # The role of a build host: Nix, what the host scripts need, and the user `comfyui`, who may build and is nobody special.
-# Settings: {role: "build", authorizedKeys, substituters: [{url, publicKey}], trustedPublicKeys, netrc: null | [{machine, login,
-# password}], builders: [{host, port, hostKey, systems, maxJobs, speedFactor, features}], minFreeGiB, maxFreeGiB, volume,
+# Settings: {role: "build", stack, authorizedKeys, substituters: [{url, publicKey}], trustedPublicKeys, netrc: null | [{machine,
+# login, password}], builders: [{host, port, hostKey, systems, maxJobs, speedFactor, features}], minFreeGiB, maxFreeGiB, volume,
 # bucketNix: null | {path: null | folder of a Nix, nixpkgs: flake reference, daemon: whether Nix's daemon reads a bucket too}}
+
+# with_other_stacks KEYS: SETTINGS with what the other stacks of this host need beside it: who logs in, caches with their keys and
+# passwords, builders, a daemon that reads buckets. Each stack's are in a file of its own, as they were when it set this host up.
+# Where two know the same cache's password or the same builder, this stack is right. All else is as this stack has it: free
+# space, the disk, which Nix reads buckets. What a host has from before there were such files goes: nobody knows whose it is.
+# KEYS: of those who log in for this stack. The suffix tells whole files from those that a killed run was writing.
+with_other_stacks() {
+  local folder=/etc/comfyui/stacks files
+  put "$folder/$(setting .stack).json" 600 root:root "$(jq -c --arg keys "$1" '{authorizedKeys: ($keys | split("\n")),
+    substituters, trustedPublicKeys, netrc, builders, bucketNix}' <<<"$SETTINGS")"
+  mapfile -t files < <(find "$folder" -name '*.json' | LC_ALL=C sort)
+  SETTINGS=$(jq -cs 'def each(list; name): reduce (.[] | list[]?) as $one ({}; .[$one | name] = $one) | [.[]];
+    last + {
+      authorizedKeys: [.[].authorizedKeys[]?],
+      substituters: each(.substituters; .url),
+      trustedPublicKeys: [.[] | .substituters[]?.publicKey, .trustedPublicKeys[]?],
+      netrc: each(.netrc; .machine),
+      builders: each(.builders; "\(.host):\(.port)"),
+      bucketDaemon: any(.bucketNix.daemon)
+    }' "${files[@]}" - <<<"$SETTINGS")
+}
 
 # gib FILTER: a number of GiB in bytes.
 gib() {
@@ -75,6 +96,8 @@ role() {
   home
   member comfyui nix-users
   keys=$(setting '.authorizedKeys[]?' && admin_keys)
+  with_other_stacks "$keys"
+  keys=$(setting '.authorizedKeys[]')
   login_keys comfyui "$keys"
   [ -s /etc/ssh/comfyui/comfyui ] || fail BOOTSTRAP_NO_KEYS "nobody could log in as comfyui" "give at least one public key"
   sshd_settings 'Match User comfyui
@@ -91,7 +114,8 @@ builders = @/etc/nix/machines
 builders-use-substitutes = true
 $(caches)"
   bucket_nix
-  nix_daemon "$([ "$(setting .bucketNix.daemon)" != true ] || echo "$BUCKET_NIX")"
+  # Another stack's may not be there: its own bootstrap has failed then.
+  nix_daemon "$([ "$(setting .bucketDaemon)" != true ] || [ ! -e "$BUCKET_NIX" ] || echo "$BUCKET_NIX")"
   answer role=build "nix=$(nix --version)" "system=$(uname -m)-linux" \
     "builderKey=$([ ! -e /etc/nix/builder_ed25519.pub ] || cut -d ' ' -f 1,2 /etc/nix/builder_ed25519.pub)"
 }
