@@ -102,7 +102,7 @@ interface Status {
   readonly images: { readonly tag: string; readonly kept: string | null }[];
 }
 
-/** Takes one of the objects away, then kills the script that asked. */
+/** Takes one of the objects away, then kills the script that asked, from its outermost shell: one whose child is killed first may tidy up. */
 const CUT = `#!/usr/bin/env bash
 case "$*" in
   *delete-objects*)
@@ -111,7 +111,7 @@ case "$*" in
     "$REAL_AWS" "$@" >/dev/null
     at=$PPID victims=()
     while [ "$(ps -o comm= -p "$at")" = bash ]; do
-      victims+=("$at")
+      victims=("$at" "\${victims[@]}")
       at=$(ps -o ppid= -p "$at" | tr -d ' ')
     done
     kill -9 "\${victims[@]}" ;;
