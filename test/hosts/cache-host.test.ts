@@ -209,12 +209,14 @@ async function anotherStack(machine: HostMachine, settings: BootstrapSettings): 
     (await machine.bash("cat /etc/ssh/comfyui/comfyui-push")).stdout.trim().split("\n").length,
     (await machine.bash("sed -n 's/^trusted-public-keys = //p' /etc/nix/nix.conf")).stdout.trim().split(" ").sort(),
   ];
-  const setUp = async (stack: string, publicKey: string, name: string) => {
+  const setUp = async (stack: string, publicKey: string, name: string, { before = "" } = {}) => {
     const pushKeys = [(await makeKeyPair(folder, `${machine.name}-${name}`)).public];
-    await machine.ssh("bash -s", { input: textFor({ ...settings, stack, publicKeys: [publicKey], pushKeys }) });
+    return machine.ssh("bash -s", { input: before + textFor({ ...settings, stack, publicKeys: [publicKey], pushKeys }), allowFailure: before !== "" });
   };
   await setUp("other", otherKey.public, "a");
   assert.deepEqual(await trusted(), [2, [key.public, otherKey.public].sort()]);
+  const { code } = await setUp("other", key.public, "lost", { before: `mv() { [[ "$*" != *pushKeys/other ]] || kill -9 $$; command mv "$@"; }\n` });
+  assert.notEqual(code, 0);
   await setUp("other", key.public, "b");
   assert.deepEqual(await trusted(), [2, [key.public]], "a stack's former keys go");
 }

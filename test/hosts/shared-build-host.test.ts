@@ -80,7 +80,7 @@ test("stacks that share a build host", async (t) => {
 
   const three = await needs("one", "one-3");
   await t.test("what a stack no longer needs goes, also what a killed run had begun to write", async () => {
-    await machine.bash("cp /etc/comfyui/stacks/one.json /etc/comfyui/stacks/one.json.AbCdEf; echo '{' >/etc/comfyui/stacks/two.json.AbCdEf");
+    await machine.bash("cd /etc/comfyui/stacks; cp one.json .new.AbCdEf; echo '{' >.new.GhIjKl");
     await bootstrap(machine, three.settings);
     await hasExactly(machine, three, two);
   });

@@ -8,12 +8,11 @@
 # passwords, builders, a daemon that reads buckets. Each stack's are in a file of its own, as they were when it set this host up.
 # Where two know the same cache's password or the same builder, this stack is right. All else is as this stack has it: free
 # space, the disk, which Nix reads buckets. What a host has from before there were such files goes: nobody knows whose it is.
-# KEYS: of those who log in for this stack. The suffix tells whole files from those that a killed run was writing.
+# KEYS: of those who log in for this stack.
 with_other_stacks() {
-  local folder=/etc/comfyui/stacks files
+  local folder=/etc/comfyui/stacks
   put "$folder/$(setting .stack).json" 600 root:root "$(jq -c --arg keys "$1" '{authorizedKeys: ($keys | split("\n")),
     substituters, trustedPublicKeys, netrc, builders, bucketNix}' <<<"$SETTINGS")"
-  mapfile -t files < <(find "$folder" -name '*.json' | LC_ALL=C sort)
   SETTINGS=$(jq -cs 'def each(list; name): reduce (.[] | list[]?) as $one ({}; .[$one | name] = $one) | [.[]];
     last + {
       authorizedKeys: [.[].authorizedKeys[]?],
@@ -22,7 +21,7 @@ with_other_stacks() {
       netrc: each(.netrc; .machine),
       builders: each(.builders; "\(.host):\(.port)"),
       bucketDaemon: any(.bucketNix.daemon)
-    }' "${files[@]}" - <<<"$SETTINGS")
+    }' "$folder"/*.json - <<<"$SETTINGS")
 }
 
 # gib FILTER: a number of GiB in bytes.

@@ -53,11 +53,12 @@ packages() {
   apt_get install --no-install-recommends --reinstall "${missing[@]}" $broken
 }
 
-# put PATH MODE OWNER:GROUP CONTENT: writes the file whole, where it is not so already.
+# put PATH MODE OWNER:GROUP CONTENT: writes the file whole, where it is not so already. What a killed run leaves is hidden: some
+# folders are read whole, and a former key would stay.
 put() {
   local new
   mkdir -p -- "$(dirname -- "$1")"
-  new=$(mktemp -- "$1.XXXXXX")
+  new=$(mktemp -- "$(dirname -- "$1")/.new.XXXXXX")
   [ -z "$4" ] || printf '%s\n' "$4" >"$new"
   chown "$3" "$new"
   chmod "$2" "$new"
