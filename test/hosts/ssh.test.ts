@@ -169,7 +169,7 @@ test("a host that goes away in a build for longer than the patience is named; th
 });
 
 test("after Ctrl-C, twice, the build goes on at the host; the next up joins it", async () => {
-  const { started, sleepers } = await building(6);
+  const { started, sleepers } = await building(15);
   started.running.signal("SIGINT");
   await started.running.outputMatches(/[Cc]ancell/);
   started.running.signal("SIGINT");
