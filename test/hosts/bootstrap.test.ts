@@ -9,7 +9,7 @@ import { textFor } from "../../infra/bootstrap-text.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork } from "../support/host-network.ts";
-import { type Result, run, start } from "../support/process.ts";
+import { type Result, start } from "../support/process.ts";
 
 const network = await HostNetwork.start();
 after(() => network.stop());
@@ -152,11 +152,8 @@ test("a bootstrap that is killed is continued by the next, whatever it was doing
 async function bringNix(machine: HostMachine): Promise<string> {
   const toolchain = join(CHECKOUT, ".local/toolchain");
   const name = readdirSync(toolchain).find((each) => each.startsWith("nix-")) ?? assert.fail("the bundle's Nix is not set up");
-  const archive = join(machine.folder, "nix.tar");
-  await run("tar", ["-cf", archive, "-C", toolchain, name]);
-  await machine.copyIn(archive, toolchain);
-  await run("tar", ["-cf", archive, "-C", CHECKOUT, "infra/hosts"]);
-  await machine.copyIn(archive, "/tmp");
+  await machine.copyIn(toolchain, ["-C", toolchain, name]);
+  await machine.copyIn("/tmp", ["-C", CHECKOUT, "infra/hosts"]);
   return join(toolchain, name);
 }
 

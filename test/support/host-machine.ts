@@ -108,10 +108,11 @@ export class HostMachine {
     return this.run(["bash", "-euo", "pipefail", "-c", script], options);
   }
 
-  /** Unpacks a tar file into a folder of the machine's, which is made. */
-  async copyIn(archive: string, folder: string): Promise<void> {
+  /** Copies what `tar -cf -` with these arguments packs into a folder of the machine's, which is made. */
+  async copyIn(folder: string, packed: readonly string[], options: Pick<RunOptions, "input"> = {}): Promise<void> {
     await this.run(["mkdir", "-p", folder]);
-    await run("sh", ["-c", 'docker cp - "$1:$2" <"$3"', "sh", this.#container, folder, archive], { env: { ...(process.env as Record<string, string>), ...this.#network.docker.env } });
+    const env = { ...(process.env as Record<string, string>), ...this.#network.docker.env };
+    await run("bash", ["-o", "pipefail", "-c", 'target=$1; shift; tar -cf - "$@" | docker cp - "$target"', "bash", `${this.#container}:${folder}`, ...packed], { ...options, env });
   }
 
   /** Runs a command over SSH, with the host key checked. */

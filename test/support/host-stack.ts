@@ -12,7 +12,6 @@ import { assemble, type Cleanup } from "./cleanup.ts";
 import { HostMachine, type MachineOptions } from "./host-machine.ts";
 import { HostNetwork } from "./host-network.ts";
 import { preparedImage } from "./prepared-image.ts";
-import { run } from "./process.ts";
 import { type CuttingProxy, cuttingProxy } from "./cutting-proxy.ts";
 import { Registry } from "./registry.ts";
 import { EMPTY_STORE, Sandbox, type SandboxOptions } from "./sandbox.ts";
@@ -180,10 +179,8 @@ async function giveDownloads(machine: HostMachine): Promise<void> {
   const folder = "/var/cache/comfyui-downloads";
   await mkdir(downloads(), { recursive: true });
   const names = sampleFiles().filter((name) => existsSync(join(downloads(), name)));
-  const archive = `${machine.folder}/downloads.tar`;
   // A list, since without one tar refuses to pack nothing.
-  await run("tar", ["-C", downloads(), "-cf", archive, "--files-from=-"], { input: names.map((name) => `${name}\n`).join("") });
-  await machine.copyIn(archive, folder);
+  await machine.copyIn(folder, ["-C", downloads(), "--files-from=-"], { input: names.map((name) => `${name}\n`).join("") });
   await machine.bash(`chmod -R a+rwX ${folder}; echo COMFYUI_DOWNLOADS=${folder} >>/etc/environment`);
 }
 
