@@ -33,6 +33,9 @@ function planOrStop(): Plan<StackConfig> {
   }
 }
 
+// Pulumi notes a stack trace for each of its promises, and has it translated by source maps, which our files do not have:
+// that took a fifth of a preview.
+Reflect.deleteProperty(Error, "prepareStackTrace");
 reportFailedCommandsInOneLine();
 const read = planOrStop();
 const stack = pulumi.getStack();

@@ -55,7 +55,7 @@ setup_environment() {
 setup_stack() {
   local project state=found log=$local_dir/stack.log
   [ "$have_pulumi" = yes ] || return 0
-  project=$(awk '$1 == "name:" { print $2 }' "$root/Pulumi.yaml")
+  project=$(awk '/^name:/ { print $2 }' "$root/Pulumi.yaml")
   if [ ! -f "$local_dir/backend/.pulumi/stacks/$project/local.json" ]; then
     if ! (cd "$root" && pulumi stack init local --non-interactive --color never) >"$log" 2>&1; then
       problem SETUP_STACK_FAILED "the stack local could not be made: $(tail -n 2 "$log" | tr '\n' ' ')" "see $log"

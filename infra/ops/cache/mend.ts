@@ -27,7 +27,8 @@ const storeAnswer = z.object({ infos: z.string() });
 const archivesAnswer = z.object({ archives: z.record(z.string(), z.string()) });
 
 /** Where the cache's path is the build host's and lacks a signature alone, it gets that; otherwise the build host's contents. */
-async function mendOnHost({ stack, request }: OpenedCache, inventory: Inventory, spoilt: readonly BadPath[], context: Context): Promise<string[]> {
+async function mendOnHost(cache: OpenedCache, inventory: Inventory, spoilt: readonly BadPath[], context: Context): Promise<string[]> {
+  const { stack } = cache;
   adminFor("repair", stack.state);
   const { binaryCache } = stack.plan.config;
   if (binaryCache.kind === "directory") throw new Error("the stack's cache is another one than in its last `pulumi up`");
@@ -44,10 +45,15 @@ async function mendOnHost({ stack, request }: OpenedCache, inventory: Inventory,
     if (info !== undefined) (trouble === "unsigned" && isSame(info) ? unsigned : others).push(info);
   }
   if (unsigned.length > 0) await onCacheHost(stack.state, { do: "sign", infos: unsigned.map(pathInfoText).join("") }, z.unknown(), context);
-  if (others.length === 0) return spoilt.filter(({ path }) => !here.has(path)).map(({ path }) => path);
-  const { archives } = await stack.onBuildHost("ops/cache-archives", { ...request, paths: others.map(({ path }) => path) }, archivesAnswer);
-  const repaired = others.flatMap((info) => (archives[info.path] === undefined ? [] : [pathInfoText({ ...info, url: `nar/${archives[info.path]}` })]));
-  if (repaired.length > 0) await onCacheHost(stack.state, { do: "repair", infos: repaired.join("") }, z.unknown(), context);
-  const done = new Set([...unsigned.map(({ path }) => path), ...Object.keys(archives)]);
+  const done = new Set([...unsigned.map(({ path }) => path), ...(await repairThere(cache, others, context))]);
   return spoilt.filter(({ path }) => !done.has(path)).map(({ path }) => path);
+}
+
+/** Brings the build host's contents to the cache's host, which takes them in place of its own; answers the paths that it took. */
+async function repairThere({ stack, request }: OpenedCache, infos: readonly PathInfo[], context: Context): Promise<string[]> {
+  if (infos.length === 0) return [];
+  const { archives } = await stack.onBuildHost("ops/cache-archives", { ...request, paths: infos.map(({ path }) => path) }, archivesAnswer);
+  const repaired = infos.flatMap((info) => (archives[info.path] === undefined ? [] : [pathInfoText({ ...info, url: `nar/${archives[info.path]}` })]));
+  if (repaired.length > 0) await onCacheHost(stack.state, { do: "repair", infos: repaired.join("") }, z.unknown(), context);
+  return Object.keys(archives);
 }
