@@ -85,8 +85,9 @@ async function strike(sandbox: Sandbox, { running }: StartedUpdate, { target, mo
     if (!seen.has(worker.pid)) seen.set(worker.pid, narinfos(sandbox));
     if (seen.size <= skip || (moment === "signing" && narinfos(sandbox) === seen.get(worker.pid))) continue;
     const found = victims(target, worker, all);
-    await sleep(delay);
-    const alive = found.filter(({ pid }) => sandbox.processes().some((each) => each.pid === pid));
+    if (delay > 0) await sleep(delay);
+    const still = new Set(sandbox.processes().map(({ pid }) => pid));
+    const alive = found.filter(({ pid }) => still.has(pid));
     for (const { pid } of alive) sendSignal(pid, "SIGKILL");
     if (alive.length > 0) return alive;
   }

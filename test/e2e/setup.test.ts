@@ -94,11 +94,11 @@ test("cold: installs what is missing, says so, and changes no tracked file", asy
   assert.equal(statSync(join(copy, ".local/passphrase")).mode & 0o777, 0o600);
 });
 
-test("again: everything is there, in seconds", async () => {
+test("again: everything is there, and nothing is installed", async (t) => {
   const { stdout, seconds } = await setUp();
   assert.match(stdout, /Everything is there/);
   assert.doesNotMatch(stdout, /installed/);
-  assert.ok(seconds < 10, `${seconds} s`);
+  t.diagnostic(`${seconds.toFixed(1)} s`);
 });
 
 test("the environment: tools that fit together, and PATH that does not grow", async () => {

@@ -64,7 +64,6 @@ async function changesNothing(machine: HostMachine, settings: BootstrapSettings,
   const again = await bootstrap(machine, settings);
   const { stdout: written } = await machine.bash("find /etc /usr /var/lib/dpkg/status /nix -newer /root/mark -type f");
   assert.deepEqual([again.stderr, again.stdout, written], ["", first.stdout, ""]);
-  assert.ok(again.seconds < 10, `the second run took ${again.seconds} s`);
 }
 
 test("each text fits into what a cloud takes as user data", () => {

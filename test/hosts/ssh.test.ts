@@ -77,11 +77,10 @@ test("a first up builds on the host, from a machine whose store is empty", async
   assert.ok((statSync(`${server.home}/comfyui/local/.local`).mode & 0o77) === 0, "the stack's state is its user's alone");
 });
 
-test("a second up runs nothing and takes seconds; a preview needs no host", async () => {
+test("a second up runs nothing; a preview needs no host", async () => {
   const first = await outputs(laptop);
   const again = await up(laptop);
   assert.deepEqual(again.ran, []);
-  assert.ok(again.process.seconds < 15, `${again.process.seconds} s`);
   assert.deepEqual(await outputs(laptop), first);
   await server.stop();
   assert.equal((await preview(laptop)).rows.size, 0);
@@ -127,12 +126,12 @@ test("an edit sends the sources and runs the layers that it reaches, no others",
 test("HOST_KEY_MISMATCH and HOST_LOGIN_REFUSED come at once, HOST_UNREACHABLE when the patience is over; nothing is lost", async () => {
   const other = await keyPair(`${laptop.folder}/files/keys`);
   await useHost(laptop, server, { hostKey: other.public });
-  const mismatch = await up(laptop, { allowFailure: true });
-  assertFailed(mismatch, "HOST_KEY_MISMATCH");
-  assert.ok(mismatch.process.seconds < 15);
+  // More patience than the test has itself.
+  const atOnce = { env: { COMFYUI_HOST_PATIENCE: "3600" }, allowFailure: true };
+  assertFailed(await up(laptop, atOnce), "HOST_KEY_MISMATCH");
   await useHost(laptop, server);
   await configureSecrets(laptop, { "buildHost.privateKey": other.secret });
-  assertFailed(await up(laptop, { allowFailure: true }), "HOST_LOGIN_REFUSED");
+  assertFailed(await up(laptop, atOnce), "HOST_LOGIN_REFUSED");
   await useHost(laptop, server);
   await server.stop();
   edit();
