@@ -44,7 +44,7 @@ export async function installServer(machine: HostMachine, server: Server): Promi
   const name = names.find((each) => archive.test(each));
   if (name === undefined) throw new Error(`${archives()} has no archive of ${server}`);
   if (packages) await machine.bash(`apt-get update -qq && apt-get install -qq -y --no-install-recommends ${packages}`);
-  const file = join(machine.folder, `${server}.tar`);
+  const file = join(machine.folder, `${machine.name}-${server}.tar`);
   await run("sh", ["-c", 'xz -dc "$1" >"$2"', "sh", join(archives(), name), file]);
   await machine.run(["tar", "-xC", "/usr/local"], { input: await readFile(file) });
   return `/usr/local/bin/${program}`;

@@ -88,14 +88,18 @@ export class HostMachine {
     });
   }
 
+  /** For a Docker client that is to reach this network's engine. */
+  get #dockerEnv(): Record<string, string> {
+    return { ...(process.env as Record<string, string>), ...this.#network.docker.env };
+  }
+
   /** Starts a command as root, without SSH. */
   start(args: readonly string[], options: StartOptions = {}): Running {
     const flags = options.input === undefined ? [] : ["--interactive"];
     const given = Object.entries(options.env ?? {}).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
     const cwd = options.cwd === undefined ? [] : ["--workdir", options.cwd];
     const { env: _, cwd: __, ...rest } = options;
-    const env = { ...(process.env as Record<string, string>), ...this.#network.docker.env };
-    return start("docker", ["exec", ...flags, ...given, ...cwd, this.#container, ...args], { ...rest, env });
+    return start("docker", ["exec", ...flags, ...given, ...cwd, this.#container, ...args], { ...rest, env: this.#dockerEnv });
   }
 
   /** Runs a command as root, without SSH. */
@@ -111,8 +115,7 @@ export class HostMachine {
   /** Copies what `tar -cf -` with these arguments packs into a folder of the machine's, which is made. */
   async copyIn(folder: string, packed: readonly string[], options: Pick<RunOptions, "input"> = {}): Promise<void> {
     await this.run(["mkdir", "-p", folder]);
-    const env = { ...(process.env as Record<string, string>), ...this.#network.docker.env };
-    await run("bash", ["-o", "pipefail", "-c", 'target=$1; shift; tar -cf - "$@" | docker cp - "$target"', "bash", `${this.#container}:${folder}`, ...packed], { ...options, env });
+    await run("bash", ["-o", "pipefail", "-c", 'target=$1; shift; tar -cf - "$@" | docker cp - "$target"', "bash", `${this.#container}:${folder}`, ...packed], { ...options, env: this.#dockerEnv });
   }
 
   /** Runs a command over SSH, with the host key checked. */
