@@ -6,6 +6,7 @@
 #   bash infra/setup.sh --no-nix       only what a preview needs, and `up` of a stack with a build host of its own
 #   --flavor FLAVOR                    the files of this flavor of layers.json (default: sample)
 #   --file PATH                        a file that this flavor's locks name and nobody serves; may be repeated
+#   --source NAME=FOLDER               a checkout of this flavor's git source NAME, whose site is out of reach; may be repeated
 # Safe to run again. Changes no tracked file and no global configuration.
 #   COMFYUI_TOOLCHAIN                  folder with prebuilt tools (default: ../shared/toolchain where it is there)
 set -euo pipefail
@@ -39,32 +40,56 @@ system_path=$(outside_path "$PATH")
 # npm runs scripts in the project's folder; a path is meant from where the user was.
 absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
 
-usage() { # PROBLEM FOUND EXPECTED
-  fail SETUP_USAGE "$1" "bash infra/setup.sh [--tests | --lock | --no-nix] [--flavor FLAVOR] [--file PATH]..." "$2" "$3"
-}
+arguments="bash infra/setup.sh [--tests | --lock | --no-nix] [--flavor FLAVOR] [--file PATH]... [--source NAME=FOLDER]..."
+
+usage() { fail SETUP_USAGE "$1" "$arguments" "$2" "$3"; } # PROBLEM FOUND EXPECTED
 
 parse_arguments() {
-  local file absent=()
-  purpose=run flavor=sample given_files=()
+  purpose=run flavor=sample given_files=() sources=()
   while [ "$#" -gt 0 ]; do
     case "$1" in
       --tests) purpose=tests node_min=24.0 ;; # the tests clean up with `await using`
       --lock) purpose=lock ;;
       --no-nix) purpose=no-nix ;;
-      --flavor | --file)
+      --flavor | --file | --source)
         [ -n "${2:-}" ] || usage "$1 names nothing" "$1" "$1 and a value"
-        if [ "$1" = --flavor ]; then flavor=$2; else given_files+=("$(absolute "$2")"); fi
+        case "$1" in
+          --flavor) flavor=$2 ;;
+          --file) given_files+=("$(absolute "$2")") ;;
+          --source) sources+=("$2") ;;
+        esac
         shift
         ;;
-      *) usage "unknown argument" "$1" "--tests, --lock, --no-nix, --flavor FLAVOR or --file PATH" ;;
+      *) usage "unknown argument" "$1" "--tests, --lock, --no-nix, --flavor FLAVOR, --file PATH or --source NAME=FOLDER" ;;
     esac
     shift
   done
   if [[ ! $flavor =~ ^[a-z0-9-]+$ ]] || [ ! -d "$root/layers/locks/$flavor" ]; then
     usage "there are no locks of this flavor" "$flavor" "$(cd "$root/layers/locks" && echo *)"
   fi
-  for file in "${given_files[@]}"; do [ -r "$file" ] || absent+=("$file"); done
-  [ "${#absent[@]}" -eq 0 ] || usage "a file cannot be read" "${absent[*]}" "files that are there"
+  check_given
+}
+
+# What is given by hand is there, and the flavor has such sources: seen before anything is installed. Whether it is what is locked
+# shows when there is a Nix.
+check_given() {
+  local at name folder known seen=''
+  known=$(sed -n 's/^ *{"git": .*"name": "\([^"]*\)".*/\1/p' "$root/layers/locks/$flavor"/*.lock.json | paste -sd ' ')
+  for folder in "${given_files[@]}"; do
+    [ -r "$folder" ] || problem SETUP_USAGE "a file cannot be read" "$arguments" "$folder" "a file that is there"
+  done
+  for at in "${!sources[@]}"; do
+    name=${sources[at]%%=*} folder=$(absolute "${sources[at]#*=}")
+    if [[ ${sources[at]} != ?*=?* ]]; then
+      problem SETUP_USAGE "--source says no folder for a name" "$arguments" "${sources[at]}" "NAME=FOLDER"
+      continue
+    fi
+    [[ " $known " == *" $name "* ]] || problem SETUP_USAGE "flavor $flavor has nothing of this name from git" "$arguments" "$name" "${known:-no --source}"
+    [[ " $seen" != *" $name "* ]] || problem SETUP_USAGE "a source is given twice" "$arguments" "$name" "one folder for each name"
+    [ -d "$folder" ] || problem SETUP_USAGE "a checkout is no folder" "$arguments" "$folder" "a folder that is there"
+    seen+="$name " sources[at]=$name=$folder
+  done
+  [ "${#problems[@]}" -eq 0 ] || { printf '%s\n\n' "${problems[@]}" >&2 && exit 1; }
 }
 
 check_platform() {

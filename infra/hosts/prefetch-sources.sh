@@ -58,21 +58,27 @@ urls() { # LOCK...
     <(jq -r '[.url, .file, .hash, (.size // "" | tostring)] | join("\t")' "$work/url")
 }
 
+# add_tree TREE: into the store, under its own name.
+add_tree() {
+  bytes=$((bytes + $(du -sb -- "$1" | cut -f 1)))
+  count=$((count + 1))
+  nix-store --add-fixed --recursive sha256 "$1" > /dev/null
+}
+
 git_revisions() { # LOCK...
-  local url rev file hash found
+  local name url rev file hash found
   wanted_files "$@" | jq -c 'select(.git)' | with_paths | missing > "$work/git"
   [ -s "$work/git" ] || return 0
   need git
   mkdir -p "$work/trees"
-  while IFS=$'\t' read -r url rev file hash; do
+  while IFS=$'\t' read -r name url rev file hash; do
     say "fetching $url at ${rev:0:12}"
     git_tree "$url" "$rev" "$work/trees/$file" "$work/git.log" ||
-      fail PREFETCH_DOWNLOAD "git could not fetch ${rev:0:12} of $url: $(tail -n 2 "$work/git.log" | tr '\n' ' ')" "$again" "$url"
+      fail PREFETCH_DOWNLOAD "git could not fetch ${rev:0:12} of $url: $(tail -n 2 "$work/git.log" | tr '\n' ' ')" \
+        "$again; where the site is out of reach, give a checkout: npm run setup -- --flavor $flavor --source $name=FOLDER" "$url"
     rm -rf -- "$work/trees/$file.git"
     found=$(nix hash path "$work/trees/$file")
     [ "$found" = "$hash" ] || fail PREFETCH_HASH "the files of $url at ${rev:0:12} are not the locked ones" "$again" "$found" "$hash"
-    bytes=$((bytes + $(du -sb "$work/trees/$file" | cut -f 1)))
-    count=$((count + 1))
-    nix-store --add-fixed --recursive sha256 "$work/trees/$file" > /dev/null
-  done < <(jq -r '[.git, .rev, .file, .hash] | join("\t")' "$work/git")
+    add_tree "$work/trees/$file"
+  done < <(jq -r '[.name, .git, .rev, .file, .hash] | join("\t")' "$work/git")
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Puts every file that a flavor's locks name into the Nix store, by hash, so that no build needs the network. Where Nix has
-# the flavor's package set fetch them itself (nixpkgs), only the files that nobody serves.
+# the flavor's package set fetch them itself (nixpkgs), only what is given by hand.
 #
-# stdin   {"protocol": 3, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...], "only": ["file", ...]}
-#         given: default none; only: default all files; the locks' names for those that are wanted now
+# stdin   {"protocol": 3, "flavor": "sample", "relock": true, "given": ["/absolute/path", ...], "sources": ["NAME=/folder", ...],
+#         "only": ["file", ...]}
+#         given: files that nobody serves; sources: checkouts of git sources; default: none of either
+#         only: default all files; the locks' names for those that are wanted now
 # stdout  {"present": n, "downloaded": n, "bytes": n, "relocked": [{"name", "locked", "found"}]}
 #
 # PyPI keeps what it once had; Debian drops superseded versions. With relock, all of the flavor's Debian packages are then
@@ -17,6 +19,7 @@ set -euo pipefail
 . "$HOSTS/prefetch-given.sh"
 . "$HOSTS/git-tree.sh"
 . "$HOSTS/prefetch-sources.sh"
+. "$HOSTS/prefetch-checkouts.sh"
 downloads=${COMFYUI_DOWNLOADS:-$ROOT/.local/downloads}
 again="run 'npm run setup' again; if it stays so, look at the lines above"
 count=0 bytes=0
@@ -173,6 +176,7 @@ read_flavor() {
   system=$(uname -m)-linux
   only=$(jq -c '.only' <<<"$REQUEST")
   mapfile -t given_paths < <(jq -r '.given // [] | .[]' <<<"$REQUEST")
+  mapfile -t sources < <(jq -r '.sources // [] | .[]' <<<"$REQUEST")
 }
 
 # The roots keep a garbage collection from what only a download could bring back.
@@ -188,6 +192,14 @@ pin() { # LOCK...
   jq -r .path "$work/every" | { grep -v -x -F -f "$work/absent" || [ $? -eq 1 ]; } | xargs -r nix-store --add-root "$roots/file" --realise > /dev/null
 }
 
+# given_by_hand LOCK...: as a lock of its own, what this run or an earlier one was given. Checkouts need not be.
+given_by_hand() {
+  all_files "$@" | jq -c 'select(.git)' | with_paths > "$work/git-every"
+  missing < "$work/git-every" > "$work/git-absent"
+  all_files "$@" | jq -cn --slurpfile every "$work/git-every" --slurpfile absent "$work/git-absent" \
+    '{files: ([inputs | select(.given)] + ($every - $absent))}'
+}
+
 main() {
   need jq nix nix-store flock xargs base64 od
   work=$(mktemp -d)
@@ -200,6 +212,7 @@ main() {
 
   local flavor_locks=("$locks"/*.lock.json) build_lock=$package_set/build.lock.json
   given "${flavor_locks[@]}"
+  checkouts "${flavor_locks[@]}"
   # The package set that fetches nothing itself locks what it builds with.
   if [ -f "$build_lock" ]; then
     debian "$package_set/debs"
@@ -208,7 +221,7 @@ main() {
     pypi "${flavor_locks[@]}" "$build_lock"
     pin "${flavor_locks[@]}" "$build_lock" "$(debian_lock "$package_set/debs")"
   else
-    jq -cs '{files: .}' "$work/given-all" > "$work/given.lock.json"
+    given_by_hand "${flavor_locks[@]}" > "$work/given.lock.json"
     pin "$work/given.lock.json"
   fi
   jq -cn --argjson total "$(wc -l < "$work/all")" --argjson count "$count" --argjson bytes "$bytes" \

@@ -70,7 +70,8 @@ setup_stack() {
 setup_downloads() {
   local request answer present downloaded bytes names state=found
   [ "$have_nix" = yes ] || return 0
-  request=$(jq -cn --arg flavor "$flavor" --argjson protocol "$PROTOCOL" '{$protocol, flavor: $flavor, relock: true, given: $ARGS.positional}' --args -- "${given_files[@]}")
+  request=$(jq -cn --arg flavor "$flavor" --argjson protocol "$PROTOCOL" --argjson files "${#given_files[@]}" \
+    '{$protocol, $flavor, relock: true, given: $ARGS.positional[:$files], sources: $ARGS.positional[$files:]}' --args -- "${given_files[@]}" "${sources[@]}")
   if ! answer=$(bash "$root/infra/hosts/prefetch.sh" <<<"$request") ||
     ! read -r present downloaded bytes names < <(jq -er '"\(.present) \(.downloaded) \(.bytes) \([.relocked[].name] | join(" "))"' <<<"$answer"); then
     row "layers' files" - /nix/store missing

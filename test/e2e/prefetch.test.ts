@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from "node:test";
 import { protocol } from "../../infra/request.ts";
 import { aptWithoutMirror, type DebianMirror, debianMirror, noKeyrings } from "../support/debian-mirror.ts";
 import { fileServer, folderServer } from "../support/file-server.ts";
-import { gitRepository } from "../support/git-repository.ts";
+import { type GitRepository, gitRepository } from "../support/git-repository.ts";
 import { freePort } from "../support/ports.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
@@ -69,15 +69,17 @@ interface Options {
   readonly relock?: boolean;
   readonly keyrings?: string;
   readonly given?: readonly string[];
+  readonly sources?: readonly string[];
+  readonly flavor?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs prefetch.sh with these keyrings in the machine's place, seen by it alone. */
-async function prefetch({ relock = false, keyrings, given = [], env = {} }: Options): Promise<Result> {
+async function prefetch({ relock = false, keyrings, given = [], sources = [], flavor = "sample", env = {} }: Options): Promise<Result> {
   rmSync(sandbox.host(".local/apt"), { recursive: true, force: true });
   const mount = keyrings === undefined ? "" : `mount --bind '${keyrings}' /usr/share/keyrings; `;
   return sandbox.run("unshare", ["--mount", "bash", "-euc", `${mount}exec bash infra/hosts/prefetch.sh`], {
-    input: JSON.stringify({ protocol, flavor: "sample", relock, given }),
+    input: JSON.stringify({ protocol, flavor, relock, given, sources }),
     // Downloads of its own: what is made up here must not be taken for a real file by another test.
     env: { COMFYUI_DOWNLOADS: `${sandbox.at}/tmp/downloads`, COMFYUI_DEBIAN_MIRROR: "", ...env },
     allowFailure: true,
@@ -85,10 +87,10 @@ async function prefetch({ relock = false, keyrings, given = [], env = {} }: Opti
   });
 }
 
-async function assertFault(code: string, options: Options, says: readonly (string | RegExp)[]): Promise<void> {
+async function assertFault(codes: string | readonly string[], options: Options, says: readonly (string | RegExp)[]): Promise<void> {
   const { code: exit, stdout, stderr } = await prefetch(options);
   assert.deepEqual([exit, stdout], [1, ""], stderr);
-  assert.deepEqual([...stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found), [code], stderr);
+  assert.deepEqual([...stderr.matchAll(/^error\[([A-Z_]+)\]/gm)].map(([, found]) => found), [codes].flat(), stderr);
   assert.match(stderr, /^ {2}fix: {6}\S/m);
   for (const words of says) assert.ok(typeof words === "string" ? stderr.includes(words) : words.test(stderr), `${words} is not in:\n${stderr}`);
   assert.ok(!existsSync(sandbox.host(RELOCKED)), "nothing was locked anew");
@@ -234,6 +236,86 @@ test("PREFETCH_HASH, PREFETCH_DOWNLOAD: a git revision with other files, and one
   await assertFault("PREFETCH_HASH", {}, ["are not the locked ones", `found:    ${repository.hash}`, `expected: ${NO_HASH}`]);
   relock(WHEELS, (entries) => entries.map((each) => (each.git === undefined ? each : { ...each, rev: "1".repeat(40) })));
   await assertFault("PREFETCH_DOWNLOAD", {}, ["git could not fetch 111111111111 of file:///", `found:    ${repository.url}`]);
+});
+
+/** The one entry of a git source, at an address where nothing is. */
+function lockGit(repository: Pick<GitRepository, "rev" | "hash">, url = "https://github.com/nobody/here"): void {
+  relock(WHEELS, (entries) => [...entries, { git: url, rev: repository.rev, name: "a-node", version: "1", file: `a-node-${repository.rev.slice(0, 12)}`, hash: repository.hash }]);
+}
+
+test("--source: HEAD of a git checkout stands in for a site out of reach, without what is not committed; it is not asked for again", async () => {
+  const attributes = { ".gitattributes": "secret.txt export-ignore\n", "secret.txt": "not in an archive" };
+  const repository = await gitRepository(sandbox, "checkout", { "__init__.py": "NODES = 2\n", "run.sh": "#!/bin/sh\n", ...attributes });
+  // What GitHub gives is an archive; what other servers give is a checkout.
+  const archived = `mkdir tree && git -C '${repository.folder}' archive HEAD | tar -x -C tree && nix hash path tree && rm -r tree`;
+  const hash = (await sandbox.bash(`cd "$TMPDIR" && ${archived}`)).stdout.trim();
+  assert.notEqual(hash, repository.hash);
+  lockGit({ rev: repository.rev, hash });
+  writeFileSync(sandbox.host(`${repository.folder}/__init__.py`), "NODES = 3\n");
+  writeFileSync(sandbox.host(`${repository.folder}/left-over.txt`), "untracked");
+  const first = await prefetch({ sources: [`a-node=${repository.folder}`] });
+  assert.deepEqual([first.code, (JSON.parse(first.stdout) as { downloaded: number }).downloaded], [0, 1], first.stderr);
+  assert.match(first.stderr, /checkout has changes that are not committed: they are left out\n/);
+  assert.doesNotMatch(first.stderr, /^fetching/m);
+  const { stdout } = await sandbox.bash(`cd /nix/store/*-a-node-${repository.rev.slice(0, 12)} && find . -type f | sort | paste -sd' ' && cat __init__.py`);
+  assert.equal(stdout, "./.gitattributes ./__init__.py ./run.sh\nNODES = 2\n");
+  const again = await prefetch({});
+  assert.deepEqual([again.code, (JSON.parse(again.stdout) as { downloaded: number }).downloaded], [0, 0], again.stderr);
+});
+
+test("--source: of a folder without .git all files count, also for a flavor whose package set fetches for itself", async () => {
+  const repository = await gitRepository(sandbox, "plain", { "__init__.py": "NODES = 4\n", "run.sh": "#!/bin/sh\n" });
+  const folder = `${sandbox.at}/tmp/a folder, without git`;
+  await sandbox.bash(`cp -r '${repository.folder}' '${folder}' && rm -rf '${folder}/.git'`);
+  const cu130 = "layers/locks/cu130/layer6-app.lock.json";
+  const text = readFileSync(sandbox.host(cu130), "utf8");
+  try {
+    relock(cu130, (entries) => entries.map((entry) => ({ ...entry, hash: repository.hash, file: "a-plain-tree" })));
+    const { code, stdout, stderr } = await prefetch({ flavor: "cu130", sources: [`comfyui=${folder}`] });
+    assert.deepEqual([code, JSON.parse(stdout)], [0, { present: 0, downloaded: 1, bytes: (JSON.parse(stdout) as { bytes: number }).bytes, relocked: [] }], stderr);
+    const rooted = async () => (await sandbox.bash("ls -d /nix/store/*-a-plain-tree; readlink .local/host/roots/prefetch/cu130/*")).stdout.trim().split("\n");
+    const [path, ...roots] = await rooted();
+    assert.deepEqual(roots, [path]);
+    const again = await prefetch({ flavor: "cu130" });
+    assert.deepEqual([again.code, JSON.parse(again.stdout)], [0, { present: 1, downloaded: 0, bytes: 0, relocked: [] }], again.stderr);
+    assert.deepEqual(await rooted(), [path, path], "what was given stays");
+  } finally {
+    writeFileSync(sandbox.host(cu130), text);
+  }
+});
+
+test("PREFETCH_SOURCE_OTHER: other trees than the locked one, with both hashes and the way out; all faults at once, and nothing is added", async () => {
+  const right = await gitRepository(sandbox, "right", { "__init__.py": "NODES = 5\n" });
+  const wrong = await gitRepository(sandbox, "wrong", { "__init__.py": "NODES = 6\n" });
+  lockGit(right, right.url);
+  const url = `expected: ${right.hash} (${right.url} at ${right.rev.slice(0, 12)})`;
+  const fix = `git -C ${wrong.folder} checkout ${right.rev}; or lock the tree that you have: under files in layers/flavors/sample/requirements.json`;
+  await assertFault("PREFETCH_SOURCE_OTHER", { sources: [`a-node=${wrong.folder}`] }, [`found:    ${wrong.hash} (commit ${wrong.rev.slice(0, 12)}, HEAD of ${wrong.folder})`, url, fix]);
+
+  const plain = `${sandbox.at}/tmp/one-file-more`;
+  await sandbox.bash(`cp -r '${right.folder}' ${plain} && rm -rf ${plain}/.git && touch ${plain}/more`);
+  const { stdout } = await sandbox.run("nix", ["hash", "path", plain]);
+  await assertFault("PREFETCH_SOURCE_OTHER", { sources: [`a-node=${plain}`] }, [`found:    ${stdout.trim()} (all files of ${plain})`, url, `give the files of commit ${right.rev}, all and no others`]);
+
+  const empty = `${sandbox.at}/tmp/no-commit`;
+  await sandbox.bash(`mkdir ${empty} && git -C ${empty} init --quiet`);
+  const other = { ...right, rev: "2".repeat(40) };
+  relock(WHEELS, (entries) => [...entries, { git: right.url, rev: other.rev, name: "b-node", version: "1", file: "b-node-1", hash: NO_HASH }]);
+  const sources = [`a-node=${wrong.folder}`, `b-node=${empty}`, `numexpr=${plain}`, `c-node=${plain}`];
+  const unknown = ["PREFETCH_SOURCE_UNKNOWN", "PREFETCH_SOURCE_UNKNOWN"];
+  await assertFault(["PREFETCH_SOURCE_OTHER", "PREFETCH_SOURCE_UNREADABLE", ...unknown], { sources }, [
+    /b-node cannot be read\n {2}found: {4}\S+no-commit: fatal: Needed a single revision/,
+    `found:    numexpr=${plain}\n  expected: a-node, b-node\n`,
+    `found:    c-node=${plain}`,
+  ]);
+  const { code } = await sandbox.bash(`ls -d /nix/store/*-a-node-${right.rev.slice(0, 12)}`, { allowFailure: true });
+  assert.notEqual(code, 0, "nothing was added");
+});
+
+test("PREFETCH_DOWNLOAD: where git's site is out of reach, the message says how to give a checkout", async () => {
+  const { hash } = await gitRepository(sandbox, "far", { "__init__.py": "NODES = 7\n" });
+  lockGit({ rev: "3".repeat(40), hash }, `http://127.0.0.1:${await freePort()}/far`);
+  await assertFault("PREFETCH_DOWNLOAD", {}, ["give a checkout: npm run setup -- --flavor sample --source a-node=FOLDER"]);
 });
 
 test("PREFETCH_DOWNLOAD: a package that the mirror lists but has not", async () => {

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { addRequirement } from "../../infra/lock/add-requirement.ts";
 import { parseArguments } from "../../infra/lock/arguments.ts";
 import { assignLayers, lockedLayers } from "../../infra/lock/assignment.ts";
+import { checkLocks } from "../../infra/lock/check.ts";
 import { changedLocks, lockChanges, rebuiltLayers } from "../../infra/lock/changes.ts";
+import { lockPath, readFlavorFiles } from "../../infra/lock/flavor-files.ts";
 import { indexInPipConfig } from "../../infra/lock/index-url.ts";
-import type { LockedFile, LockFile } from "../../infra/lock/lock-file.ts";
+import { formatLockFile, type LockedFile, type LockFile } from "../../infra/lock/lock-file.ts";
 import { progressText } from "../../infra/lock/progress.ts";
 import { packageVersions } from "../../infra/lock/provided.ts";
 import type { RequirementsText } from "../../infra/lock/requirements-file.ts";
@@ -18,6 +21,14 @@ const graph = readLayerGraph(`${CHECKOUT}/layers`);
 const place = (needs: Readonly<Record<string, readonly string[]>>) => Object.fromEntries(assignLayers(graph, new Map(Object.entries(needs).map(([layer, names]) => [layer, new Set(names)]))));
 
 test("the layers with a lock are those that read it", () => assert.deepEqual(lockedLayers(graph).slice(0, 4), ["layer1-python", "layer3-pytorch", "layer4-deps", "layer5-perf"]));
+
+for (const flavor of Object.keys(graph.flavors)) {
+  test(`the committed locks of ${flavor} fit its requirements`, () => {
+    const files = readFlavorFiles(graph, `${CHECKOUT}/layers`, flavor);
+    assert.deepEqual(checkLocks(files, lockedLayers(files.graph), graph.flavors[flavor]?.packageSet === "nixpkgs"), []);
+    for (const [layer, lock] of files.locks) assert.equal(readFileSync(`${CHECKOUT}/layers/${lockPath(flavor, layer)}`, "utf8"), formatLockFile(lock));
+  });
+}
 
 test("a distribution goes to the highest layer that is, or is below, every layer in need of it", () => {
   assert.deepEqual(place({ "layer4-deps": ["a"] }), { a: "layer4-deps" });

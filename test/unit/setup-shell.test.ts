@@ -1,6 +1,6 @@
 /** Set-up's shell functions, called as they are: the parts are sourced, nothing is installed. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,6 +80,21 @@ test("arguments that set-up cannot use are refused before anything is done", () 
   for (const args of wrong) {
     assert.throws(() => execFileSync("bash", [join(infra, "setup.sh"), ...args], { encoding: "utf8", stdio: "pipe" }), /^Error: .*\nerror\[SETUP_USAGE\]/, args.join(" "));
   }
+});
+
+test("SETUP_USAGE: everything wrong with what is given by hand is told at once", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "given-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const args = ["--flavor", "pypi", "--file", "/never/there", "--source", "comfyui", "--source", `comfyui=${folder}`, "--source", "comfyui=/never/here", "--source", `torch=${folder}`];
+  const { stderr } = spawnSync("bash", [join(infra, "setup.sh"), ...args], { encoding: "utf8" });
+  const found = [...stderr.matchAll(/^error\[SETUP_USAGE\]: (.*)\n {2}found: {4}(.*)$/gm)].map(([, problem, what]) => `${problem}: ${what}`);
+  assert.deepEqual(found, [
+    "a file cannot be read: /never/there",
+    "--source says no folder for a name: comfyui",
+    "a source is given twice: comfyui",
+    "a checkout is no folder: /never/here",
+    "flavor pypi has nothing of this name from git: torch",
+  ]);
 });
 
 test("SETUP_UV_FAILED: pip cannot bring uv; where it can, it is the pinned one", (context) => {
