@@ -1,11 +1,12 @@
 /**
  * The real ComfyUI, flavor `pypi`: built, published and booted on a CPU. Downloads 3 GB once (kept in the test cache), needs
  * about 40 GB of disk, and takes a quarter of an hour.
- *   COMFYUI_SOURCES   folder with ComfyUI's source archive as the lock names it; default: ../shared/sources
+ *   COMFYUI_SOURCE   folder with any checkout of ComfyUI: a copy of the flavor is locked for it. Default: the locked revision, from
+ *                    where the lock says
  */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, test } from "node:test";
 import { blobsSize } from "../../infra/answers.ts";
@@ -13,41 +14,57 @@ import { parseLockFile } from "../../infra/lock/lock-file.ts";
 import { protocol } from "../../infra/request.ts";
 import { startBrowser } from "../support/browser.ts";
 import { CHECKOUT } from "../support/checkout.ts";
+import { lockPypi, readComfyui, requirementsFor, withComfyui } from "../support/comfyui-source.ts";
 import { Docker } from "../support/docker.ts";
 import { newestLog } from "../support/host-scripts.ts";
 import { firstAnswer } from "../support/http.ts";
 import { outputs } from "../support/outputs.ts";
 import { freePort } from "../support/ports.ts";
-import { prefetchedStore } from "../support/prefetched-store.ts";
+import type { Result, RunOptions } from "../support/process.ts";
 import { preview, up } from "../support/pulumi.ts";
 import { Registry } from "../support/registry.ts";
-import { Sandbox } from "../support/sandbox.ts";
+import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
 import { configure } from "../support/stack-config.ts";
+import { downloads } from "../support/test-cache.ts";
 
 const HOUR = 3600_000;
-const sources = process.env.COMFYUI_SOURCES ?? join(CHECKOUT, "../shared/sources");
 const artifacts = join(CHECKOUT, ".local/artifacts");
-
-function locked(layer: string, name: string) {
-  const { files } = parseLockFile(readFileSync(join(CHECKOUT, `layers/locks/pypi/${layer}.lock.json`), "utf8"), layer);
-  const file = files.find((each) => each.name === name);
-  assert.ok(file, `${name} is locked in ${layer}`);
-  return file;
-}
 
 let sandbox: Sandbox;
 let registry: Registry;
 let docker: Docker;
 
+function locked(layer: string, name: string) {
+  const { files } = parseLockFile(readFileSync(sandbox.host(`layers/locks/pypi/${layer}.lock.json`), "utf8"), layer);
+  const file = files.find((each) => each.name === name);
+  assert.ok(file, `${name} is locked in ${layer}`);
+  return file;
+}
+
+/** What set-up asks for; `folder`: a checkout in place of the lock's site. */
+function prefetch(folder: string | undefined, options: RunOptions = {}): Promise<Result> {
+  const sources = folder === undefined ? [] : [`comfyui=${folder}`];
+  const input = JSON.stringify({ protocol, flavor: "pypi", relock: true, sources });
+  // How this machine reaches its package indexes may be written in its user's home.
+  return sandbox.run("bash", ["infra/hosts/prefetch.sh"], { input, env: { HOME: process.env.HOME ?? "/root" }, timeout: HOUR, ...options });
+}
+
 before(async () => {
-  const archive = join(sources, locked("layer6-app", "comfyui").file);
-  assert.ok(existsSync(archive), `${archive} is not there: set COMFYUI_SOURCES to the folder that has it`);
+  const source = process.env.COMFYUI_SOURCE === undefined ? undefined : resolve(process.env.COMFYUI_SOURCE);
+  assert.ok(source === undefined || existsSync(join(source, "comfyui_version.py")), `COMFYUI_SOURCE: ${source} is no checkout of ComfyUI`);
   mkdirSync(artifacts, { recursive: true });
-  sandbox = await Sandbox.create({ store: await prefetchedStore("pypi", CHECKOUT, [archive]) });
+  mkdirSync(downloads(), { recursive: true });
+  sandbox = await Sandbox.create({ store: EMPTY_STORE });
+  if (source !== undefined) {
+    const checkout = await readComfyui(sandbox, source);
+    await lockPypi(sandbox, (flavor) => requirementsFor(flavor, checkout));
+  }
+  const { code, stderr } = await prefetch(source, { allowFailure: true });
+  assert.equal(code, 0, `${stderr}${source === undefined ? "\nWhere the site of ComfyUI is out of reach: COMFYUI_SOURCE=FOLDER npm run test:full, with any checkout of it" : ""}`);
   registry = await Registry.start();
   docker = await Docker.start("newer");
   configure(sandbox, { flavor: { kind: "pypi" }, registry: { kind: "registry", repository: `${registry.address}/comfyui`, tls: false } });
-}, { timeout: HOUR });
+}, { timeout: 2 * HOUR });
 
 after(async () => {
   await docker?.stop();
@@ -154,14 +171,11 @@ async function finished(history: string): Promise<SavedImage> {
 
 /** ComfyUI's source with one line more, locked and given as a user would. */
 async function anotherSource(): Promise<void> {
-  const { file, hash, size } = locked("layer6-app", "comfyui");
-  const archive = `${sandbox.at}/tmp/${file}`;
-  copyFileSync(join(sources, file), sandbox.host(archive));
-  await sandbox.bash(`cd "$TMPDIR" && mkdir source && tar -xf ${file} -C source && echo "# one line more" >> source/*/nodes.py && tar -cJf ${file} -C source "$(ls source)"`);
-  const [newHash, newSize] = (await sandbox.bash(`nix hash file ${archive} && stat -c %s ${archive}`)).stdout.trim().split("\n") as [string, string];
-  const lock = sandbox.host("layers/locks/pypi/layer6-app.lock.json");
-  writeFileSync(lock, readFileSync(lock, "utf8").replace(hash, newHash).replace(`"size": ${size}`, `"size": ${newSize}`));
-  await sandbox.run("bash", ["infra/hosts/prefetch.sh"], { input: JSON.stringify({ protocol, flavor: "pypi", relock: false, given: [archive] }) });
+  const folder = `${sandbox.at}/tmp/one-line-more`;
+  await sandbox.bash(`cp -r /nix/store/*-${locked("layer6-app", "comfyui").file} ${folder} && chmod -R u+w ${folder} && echo "# one line more" >> ${folder}/nodes.py`);
+  const { hash } = await readComfyui(sandbox, folder);
+  await lockPypi(sandbox, (flavor) => ({ ...flavor, files: withComfyui(flavor, (entry) => ({ ...entry, hash })) }));
+  await prefetch(folder);
 }
 
 test("one changed line of the app: layer 6 alone is built, its blob alone is sent", { timeout: HOUR }, async (t) => {

@@ -13,16 +13,16 @@ import { run } from "./process.ts";
 import { EMPTY_STORE, Sandbox, type Store } from "./sandbox.ts";
 import { downloads, once } from "./test-cache.ts";
 
-/** What decides which files prefetch.sh puts into the store, and how. */
-function decides(flavor: string): RegExp {
-  return new RegExp(`^(layers/(locks/${flavor}/|package-sets/debian/(debs/|build\\.lock))|infra/hosts/(prefetch|git-tree|common)\\b)`);
-}
+const flavor = "sample";
 
-async function lockKey(checkout: string, flavor: string): Promise<string> {
-  const hash = createHash("sha256").update(`${flavor}\n`);
-  for (const file of (await projectFiles(checkout)).filter((each) => decides(flavor).test(each)).sort()) {
-    const content = await readFile(join(checkout, file));
-    hash.update(`${file} ${(await stat(join(checkout, file))).mode & 0o100} ${content.length}\n`).update(content);
+/** What decides which files prefetch.sh puts into the store, and how. */
+const DECIDES = new RegExp(`^(layers/(locks/${flavor}/|package-sets/debian/(debs/|build\\.lock))|infra/hosts/(prefetch|git-tree|common)\\b)`);
+
+async function lockKey(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of (await projectFiles(CHECKOUT)).filter((each) => DECIDES.test(each)).sort()) {
+    const content = await readFile(join(CHECKOUT, file));
+    hash.update(`${file} ${(await stat(join(CHECKOUT, file))).mode & 0o100} ${content.length}\n`).update(content);
   }
   return hash.digest("hex").slice(0, 16);
 }
@@ -39,10 +39,10 @@ async function keepFiles(sandbox: Sandbox, target: string): Promise<void> {
   }
 }
 
-async function prefetch(sandbox: Sandbox, flavor: string, given: readonly string[], target: string): Promise<void> {
+async function prefetch(sandbox: Sandbox, target: string): Promise<void> {
   await mkdir(downloads(), { recursive: true });
   const { stdout } = await sandbox.run("bash", ["infra/hosts/prefetch.sh"], {
-    input: JSON.stringify({ protocol, flavor, relock: true, given }),
+    input: JSON.stringify({ protocol, flavor, relock: true }),
     // How this machine reaches its package indexes may be written in its user's home.
     env: { HOME: process.env.HOME ?? "/root" },
     timeout: 30 * 60_000,
@@ -55,12 +55,11 @@ async function prefetch(sandbox: Sandbox, flavor: string, given: readonly string
   await rename(join(snapshot.folder, "upper"), join(target, "nix"));
 }
 
-/** `given`: files that nobody serves. */
-export async function prefetchedStore(flavor = "sample", checkout = CHECKOUT, given: readonly string[] = []): Promise<Store> {
-  const name = `prefetched/${flavor}-${await lockKey(checkout, flavor)}`;
+export async function prefetchedStore(): Promise<Store> {
+  const name = `prefetched/${flavor}-${await lockKey()}`;
   const folder = await once(name, async (partial) => {
-    const sandbox = await Sandbox.create({ store: EMPTY_STORE, checkout, parent: partial });
-    await using(sandbox, () => prefetch(sandbox, flavor, given, partial));
+    const sandbox = await Sandbox.create({ store: EMPTY_STORE, parent: partial });
+    await using(sandbox, () => prefetch(sandbox, partial));
     await run("rm", ["-rf", join(partial, "snapshot")]);
   });
   return { lower: [join(folder, "nix")], files: join(folder, "files") };
