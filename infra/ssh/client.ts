@@ -1,4 +1,4 @@
-/** One SSH connection from this machine, for the probe of hosts and the operators' commands; builds go through the provider. */
+/** One SSH connection from this machine: for the probe of hosts, the operators' commands, and the stand-in for Pulumi's command plugin. */
 import type { Duplex } from "node:stream";
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
 import { FaultError } from "../faults.ts";
@@ -23,6 +23,15 @@ export interface CommandIo {
 
 /** Longest time for one try, in milliseconds. */
 const DIAL_TIMEOUT = 15_000;
+/** A host that went away without a word is noticed after this many unanswered messages, this many milliseconds apart. */
+const KEEPALIVE = { keepaliveInterval: 15_000, keepaliveCountMax: 8 };
+
+export interface DialOptions {
+  /** A way to the host that is open already. Default: a new connection. */
+  readonly socket?: Duplex | undefined;
+  /** Longest time for it, in milliseconds; 0: no limit. Default: 15 s. */
+  readonly timeout?: number;
+}
 
 /**
  * Connects, through the jump host where there is one. Throws a FaultError for what does not mend itself (another host key, a
@@ -32,7 +41,7 @@ export async function connect({ jump, ...target }: SshTarget): Promise<Connectio
   if (jump === undefined) return connectionOf(await dial(target), []);
   const first = await dial(jump);
   try {
-    return connectionOf(await dial(target, await forwarded(first, target)), [first]);
+    return connectionOf(await dial(target, { socket: await forwarded(first, target) }), [first]);
   } catch (error) {
     first.end();
     throw error;
@@ -85,7 +94,8 @@ function connectionOf(client: Client, others: readonly Client[]): Connection {
   };
 }
 
-async function dial(hop: SshHop, socket?: Duplex): Promise<Client> {
+/** One try of one hop. Throws as `connect` does. */
+export async function dial(hop: SshHop, { socket, timeout = DIAL_TIMEOUT }: DialOptions = {}): Promise<Client> {
   let foundKey: string | undefined;
   const client = new ssh2.Client();
   const connected = new Promise<void>((resolve, reject) => {
@@ -98,7 +108,8 @@ async function dial(hop: SshHop, socket?: Duplex): Promise<Client> {
     ...(socket && { sock: socket as NonNullable<ConnectConfig["sock"]> }),
     algorithms: { serverHostKey: preferredAlgorithms(hop.hostKey) },
     hostVerifier: (key: Buffer) => (foundKey = keyLine(key)) === hop.hostKey,
-    readyTimeout: DIAL_TIMEOUT,
+    readyTimeout: timeout,
+    ...KEEPALIVE,
   });
   try {
     await connected;
@@ -114,7 +125,7 @@ async function dial(hop: SshHop, socket?: Duplex): Promise<Client> {
 
 function login(hop: SshHop): ConnectConfig {
   const { host, port, user: username, privateKey } = hop;
-  const agent = process.env["SSH_AUTH_SOCK"];
+  const agent = hop.agent ?? process.env["SSH_AUTH_SOCK"];
   if (privateKey !== undefined) return { host, port, username, privateKey };
   if (agent) return { host, port, username, agent };
   throw loginFault(hop, "no privateKey in the configuration, and no SSH agent (SSH_AUTH_SOCK)");
@@ -130,7 +141,8 @@ function loginFault(hop: SshHop, found: string): FaultError {
   return new FaultError([{ code: "HOST_LOGIN_REFUSED", where: addressOf(hop), problem: `the host does not let the user ${hop.user} in`, found, expected }]);
 }
 
-function forwarded(client: Client, { host, port }: Pick<SshHop, "host" | "port">): Promise<Duplex> {
+/** A way through a host to another one. */
+export function forwarded(client: Client, { host, port }: Pick<SshHop, "host" | "port">): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => (error ? reject(new Error(`the jump host cannot reach ${host}:${port}: ${error.message}`)) : resolve(channel)));
   });

@@ -10,8 +10,10 @@ export interface SshHop {
   readonly user: string;
   /** `TYPE BASE64`: the only host key that is accepted. */
   readonly hostKey: string;
-  /** PEM, without a passphrase. Without it the keys of the SSH agent (SSH_AUTH_SOCK) are offered. */
+  /** PEM, without a passphrase. Without it the keys of the SSH agent are offered. */
   readonly privateKey?: string | undefined;
+  /** The agent's socket. Default: SSH_AUTH_SOCK. */
+  readonly agent?: string | undefined;
 }
 
 /** `user@host`, with the port where it is not 22: what messages call the machine. */
