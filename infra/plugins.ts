@@ -1,9 +1,10 @@
 /** Whether Pulumi will find the plugins of the packages that a stack uses, asked before anything is registered. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Fault, FaultError } from "./faults.ts";
+import { usesCommandStandIn } from "./pulumi/pieces.ts";
+import { ambientPlugin, installedVersions, pluginFolder, truthy } from "./pulumi/plugin-folders.ts";
 
 const packageFile = z.object({ pulumi: z.object({ name: z.string(), version: z.string() }) });
 
@@ -20,30 +21,23 @@ function pluginOf(name: string): { readonly name: string; readonly version: stri
  */
 export function needPlugins(names: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
   if (!truthy(env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"])) return;
-  const folder = join(env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"), "plugins");
+  const folder = pluginFolder(env);
   const faults = names.map(pluginOf).flatMap(({ name, version }): Fault[] => {
-    if (installed(folder, name).some((each) => atLeast(each, version)) || onPath(name, env)) return [];
+    const installed = installedVersions(folder, name);
+    if (installed.some((each) => atLeast(each, version)) || ambientPlugin(`pulumi-resource-${name}`, env) !== undefined) return [];
     const problem = `Pulumi's plugin for ${name} is not there, and may not be downloaded`;
-    return [{ code: "PLUGIN_MISSING", where: folder, problem, found: installed(folder, name).join(", ") || "none", expected: `resource-${name}-v${version}`, fix: `pulumi plugin install resource ${name} ${version}; or, for Pulumi to fetch it by itself: unset PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION` }];
+    return [{ code: "PLUGIN_MISSING", where: folder, problem, found: installed.join(", ") || "none", expected: `resource-${name}-v${version}`, fix: fixFor(name, version, env) }];
   });
   if (faults.length > 0) throw new FaultError(faults);
 }
 
-/** As Go's strconv.ParseBool, by which the engine reads it. */
-function truthy(value: string | undefined): boolean {
-  return /^(1|t|T|TRUE|true|True)$/.test(value ?? "");
-}
-
-function installed(folder: string, name: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).flatMap((each) => new RegExp(`^resource-${name}-v(\\d+\\.\\d+\\.\\d+)$`).exec(each)?.[1] ?? []);
+/** Where set-up could not fetch Pulumi's own pieces, it has turned their download off, and would do so again. */
+function fixFor(name: string, version: string, env: NodeJS.ProcessEnv): string {
+  const install = `pulumi plugin install resource ${name} ${version}`;
+  if (usesCommandStandIn(env)) return `on a network that reaches Pulumi's downloads: npm run setup (which takes Pulumi's own pieces then), or ${install}`;
+  return `${install}; or, for Pulumi to fetch it by itself: unset PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION`;
 }
 
 function atLeast(version: string, least: string): boolean {
   return version.localeCompare(least, "en", { numeric: true }) >= 0;
-}
-
-function onPath(name: string, env: NodeJS.ProcessEnv): boolean {
-  if (truthy(env["PULUMI_IGNORE_AMBIENT_PLUGINS"])) return false;
-  return (env["PATH"] ?? "").split(":").some((folder) => folder !== "" && existsSync(join(folder, `pulumi-resource-${name}`)));
 }

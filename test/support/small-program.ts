@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
-import { type Result, run } from "./process.ts";
+import { finish, type Result, run, type Running, start } from "./process.ts";
 
 export class SmallProgram implements Disposable {
   readonly folder: string;
@@ -29,7 +29,12 @@ export class SmallProgram implements Disposable {
   }
 
   async pulumi(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Result> {
-    return run("pulumi", [...args, "--non-interactive", "--color", "never"], { cwd: this.folder, env: { ...this.#env, ...env }, allowFailure: true });
+    return finish(this.start(args, env), { allowFailure: true });
+  }
+
+  /** A run that can be watched, interrupted and killed. */
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+    return start("pulumi", [...args, "--non-interactive", "--color", "never"], { cwd: this.folder, env: { ...this.#env, ...env } });
   }
 
   /** As a person sees it on a terminal, without colours and movements. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { needPlugins } from "../../infra/plugins.ts";
+import { STAND_IN } from "../../infra/pulumi/pieces.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { awsProgram } from "../support/aws-program.ts";
 import { assertFault, faultsOf } from "./faults.ts";
@@ -25,6 +26,14 @@ test("PLUGIN_MISSING: none is there and none may be downloaded", () => {
   const old = pulumiHome("old", "resource-aws-v7.9.0", "resource-command-v1.2.1");
   assertFault({ code: "PLUGIN_MISSING", input: old, where: join(home, "old/plugins"), says: ["found:    7.9.0", `expected: resource-aws-v${AWS_PLUGIN}`] }, (env) => needPlugins(["command", "aws"], env));
   assert.equal(faultsOf(() => needPlugins(["command", "aws"], pulumiHome("none"))).length, 2, "all at once");
+});
+
+test("PLUGIN_MISSING where stand-ins are in use: set-up has turned the download off, and what helps is a network", () => {
+  const env = pulumiHome("stand-in", "resource-command-v1.2.1");
+  writeFileSync(join(home, "stand-in/plugins/resource-command-v1.2.1/pulumi-resource-command"), `#!/bin/sh\n${STAND_IN}\n`);
+  needPlugins(["command"], env);
+  const says = [`on a network that reaches Pulumi's downloads: npm run setup`, `pulumi plugin install resource aws ${AWS_PLUGIN}`];
+  assertFault({ code: "PLUGIN_MISSING", input: env, where: join(home, "stand-in/plugins"), says }, (each) => needPlugins(["command", "aws"], each));
 });
 
 test("a plugin that is there, that may be downloaded, or that lies on PATH is not missed", () => {
