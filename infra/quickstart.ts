@@ -11,6 +11,7 @@ import { configOf, nothingDone, readEvents, type ResourceRun } from "./quickstar
 import { pulumiShown } from "./quickstart/pulumi-cli.ts";
 import { findEngine, runCommand } from "./quickstart/run-command.ts";
 import { type LayerRow, type Summary, summaryText } from "./quickstart/summary.ts";
+import { engineWords, findPieces } from "./pulumi/pieces.ts";
 import { type LayerGraph, needsGpu } from "./layer-graph.ts";
 import { graphOfFlavor, readLayerGraph } from "./read-plan.ts";
 import { recover } from "./recover.ts";
@@ -46,7 +47,7 @@ function layerRows(graph: LayerGraph, systems: readonly string[], runs: Readonly
   });
 }
 
-function summarize(log: string, succeeded: boolean): Omit<Summary, "seconds"> {
+function summarize(log: string, succeeded: boolean): Omit<Summary, "seconds" | "engine"> {
   const runs = readEvents(log);
   const config = configInput(configOf(log));
   const flavor = configSchema.shape.flavor.parse(config["flavor"]).kind;
@@ -73,8 +74,8 @@ function summarize(log: string, succeeded: boolean): Omit<Summary, "seconds"> {
 async function main(): Promise<number> {
   const started = Date.now();
   await recover({ root, stack, force: false, say: (line) => console.log(line) });
-  const { code, log } = await up();
-  const summary = { ...summarize(log, code === 0), seconds: (Date.now() - started) / 1000 };
+  const [{ code, log }, pieces] = await Promise.all([up(), findPieces()]);
+  const summary = { ...summarize(log, code === 0), engine: engineWords(pieces), seconds: (Date.now() - started) / 1000 };
   console.log(`\n${summaryText(summary, styleFor(process.stdout, process.env))}`);
   return code;
 }

@@ -3,6 +3,7 @@
  * that says so, for the terminal (text.ts), for a pull request (markdown.ts) and for programs. Pure.
  */
 import { effectOf, isGrave } from "./effects.ts";
+import type { Pieces } from "../pulumi/pieces.ts";
 import { type Expected, expectedTime } from "./expected-time.ts";
 import { type Reasons, reasonsOf } from "./reasons.ts";
 import type { Preview, Row } from "./steps.ts";
@@ -74,10 +75,13 @@ export interface Changes {
   /** Hosts, registries and all else; what goes away stands first. */
   readonly others: readonly ResourceChange[];
   readonly expected: Expected;
+  /** By which pieces of Pulumi this was asked. */
+  readonly engine: Pieces;
 }
 
 export interface Facts {
   readonly stack: string;
+  readonly engine: Pieces;
   readonly preview: Preview;
   readonly layers: readonly LayerNode[];
   /** By resource. */
@@ -89,11 +93,11 @@ export const PUBLISH = "comfyui-publish-image";
 const noReasons: Reasons = { files: [], below: [], settings: [] };
 
 export function changesOf(facts: Facts): Changes {
-  const { stack, preview } = facts;
-  if (preview.errors.length > 0) return { stack, errors: preview.errors, layers: [], publish: null, others: [], expected: { seconds: 0, atLeast: false, path: [] } };
+  const { stack, preview, engine } = facts;
+  if (preview.errors.length > 0) return { stack, errors: preview.errors, layers: [], publish: null, others: [], expected: { seconds: 0, atLeast: false, path: [] }, engine };
   const layers = facts.layers.map((node): LayerChange => ({ ...node, ...commandChange(facts, node.resource) }));
   const publish = { ...commandChange(facts, PUBLISH), sends: sendsOf(facts) };
-  return { stack, errors: [], layers, publish, others: othersOf(facts), expected: expectedTime(layers, publish) };
+  return { stack, errors: [], layers, publish, others: othersOf(facts), expected: expectedTime(layers, publish), engine };
 }
 
 /** Whether `up` has anything to do. */

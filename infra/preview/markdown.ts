@@ -1,5 +1,6 @@
 /** Changes as the Markdown of a pull request's comment. Pure. */
 import { stripVTControlCharacters } from "node:util";
+import { engineWords } from "../pulumi/pieces.ts";
 import { humanSize } from "../table.ts";
 import type { Changes, CommandChange, LayerChange, ResourceChange } from "./changes.ts";
 import { duration, headline, type Quoting, reasonWords, sendWords, timeWords } from "./words.ts";
@@ -14,10 +15,10 @@ export function marker(stack: string): string {
   return `<!-- preview of stack ${stack} -->`;
 }
 
-/** `foot`: what the text was made from. */
+/** `foot`: what the text was made from; by which engine is added to it. */
 export function changesMarkdown(changes: Changes, foot: string): string {
   const parts = changes.errors.length > 0 ? failure(changes) : [title(changes, headline(changes)), picture(changes), facts(changes), layerTable(changes), otherTable(changes)];
-  return `${[marker(changes.stack), ...parts, `<sub>${foot}</sub>`].filter((part) => part !== "").join("\n\n")}\n`;
+  return `${[marker(changes.stack), ...parts, `<sub>${foot} · Engine: ${engineWords(changes.engine)}</sub>`].filter((part) => part !== "").join("\n\n")}\n`;
 }
 
 function title({ stack }: Changes, words: string): string {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { blobsSize, imageAnswer, layerAnswer } from "../answers.ts";
 import { configInput, configSchema } from "../config.ts";
 import { readState, type StackState } from "../ops/state.ts";
+import { findPieces } from "../pulumi/pieces.ts";
 import { graphOfFlavor, readLayerGraph } from "../read-plan.ts";
 import { layerCommands } from "../system-names.ts";
 import { type Changes, changesOf, type LastTime, type LayerNode, PUBLISH } from "./changes.ts";
@@ -10,11 +11,11 @@ import { runPreview } from "./run.ts";
 import type { Preview } from "./steps.ts";
 
 export async function readChanges(root: string, stack: string): Promise<Changes> {
-  const preview = await runPreview(root, stack);
+  const [preview, engine] = await Promise.all([runPreview(root, stack), findPieces()]);
   // A preview that failed may have failed for want of these.
-  if (preview.errors.length > 0) return changesOf({ stack, preview, layers: [], last: new Map() });
+  if (preview.errors.length > 0) return changesOf({ stack, engine, preview, layers: [], last: new Map() });
   const layers = layerNodes(join(root, "layers"), preview);
-  return changesOf({ stack, preview, layers, last: lastTimes(layers, await readState(root, stack)) });
+  return changesOf({ stack, engine, preview, layers, last: lastTimes(layers, await readState(root, stack)) });
 }
 
 function layerNodes(layersDir: string, { config }: Preview): LayerNode[] {

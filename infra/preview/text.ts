@@ -1,5 +1,6 @@
 /** Changes for a terminal. */
 import { fittedTable, wrapped } from "../fitted-table.ts";
+import { engineWords } from "../pulumi/pieces.ts";
 import { humanSize, type Style } from "../table.ts";
 import type { Changes, CommandChange } from "./changes.ts";
 import { headline, type Quoting, reasonWords, sendWords, timeWords } from "./words.ts";
@@ -13,13 +14,14 @@ export interface Screen {
 const plain: Quoting = { name: (text) => text, arrow: "→" };
 
 export function changesText(changes: Changes, screen: Screen): string {
-  const { bold } = screen.style;
+  const { bold, dim } = screen.style;
   const facts = [["Time", timeWords(changes, plain.name)], ["Sends", sendWords(changes, plain.name)]].filter(([, words]) => words !== "") as [string, string][];
   const parts = [
     wrapped(`Stack ${changes.stack}: ${headline(changes)}`, screen.width).map(bold).join("\n"),
     layerTable(changes, screen),
     facts.length === 0 ? "" : fittedTable(facts.map(([name, words]) => [bold(name), words]), { width: screen.width }),
     otherTable(changes, screen),
+    wrapped(`Engine: ${engineWords(changes.engine)}`, screen.width).map(dim).join("\n"),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }

@@ -38,6 +38,8 @@ export interface Summary {
   readonly cache?: z.output<typeof cacheAnswer>;
   readonly nothingDone: boolean;
   readonly seconds: number;
+  /** Which Pulumi did it, in words. */
+  readonly engine: string;
   readonly runCommand?: string;
 }
 
@@ -56,6 +58,7 @@ export function summaryText(summary: Summary, style: Style): string {
     facts.push(["Image", image.reference], ["Digest", image.digest], ...images, ["Size", `${humanSize(image.size)} (${published(publish, image)})`]);
   }
   if (cache !== undefined) facts.push(["Cache", `${cache.location}, key ${cache.publicKey}`]);
+  facts.push(["Engine", summary.engine]);
   const parts = [layerTable(summary.layers, style), table(facts)];
   const seconds = `${summary.seconds.toFixed(0)} s`;
   if (summary.runCommand !== undefined) {

@@ -1,6 +1,7 @@
 /** The JSON that the engine writes for a preview, made up. */
 import { type Changes, changesOf, type LastTime, type LayerNode } from "../../infra/preview/changes.ts";
 import { parsePreview, type Preview } from "../../infra/preview/steps.ts";
+import type { Pieces } from "../../infra/pulumi/pieces.ts";
 
 export type Request = Record<string, unknown>;
 export const COMMAND = "command:local:Command";
@@ -28,7 +29,14 @@ export function chain(...names: string[]): LayerNode[] {
 
 export const took = (seconds: number, bytes = seconds * 1_000_000): LastTime => ({ seconds, bytes });
 
+/** Pulumi with a stand-in for one of its pieces. */
+export const engine: Pieces = {
+  cli: { version: "3.274.1", file: "/bin/pulumi", standIn: false },
+  languageHost: { version: "3.274.1", file: "/bin/pulumi-language-nodejs", standIn: false },
+  commandPlugin: { version: "1.2.1", file: "/plugins/pulumi-resource-command", standIn: true },
+};
+
 /** What steps mean to the stack team: of two layers, the upper one on the lower. */
 export function changes(steps: readonly object[], layers = chain("layer0-base", "layer1-python"), last: Readonly<Record<string, LastTime>> = {}): Changes {
-  return changesOf({ stack: "team", preview: previewOf(...steps), layers, last: new Map(Object.entries(last)) });
+  return changesOf({ stack: "team", engine, preview: previewOf(...steps), layers, last: new Map(Object.entries(last)) });
 }

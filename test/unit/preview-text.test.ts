@@ -47,7 +47,9 @@ OTHER RESOURCE                         TYPE                       BECAUSE
 comfyui-build-host-instance  replaced  aws:ec2/instance:Instance  ami
                                                                   replaced for
                                                                   ami
-comfyui-name                 created   aws:route53/record:Record`,
+comfyui-name                 created   aws:route53/record:Record
+
+Engine: Pulumi 3.274.1 with this project's stand-in for the command plugin`,
   );
 });
 
@@ -89,7 +91,7 @@ flowchart BT
 | \`comfyui-build-host-instance\` | \`aws:ec2/instance:Instance\` | **replaced** ⚠️ | \`ami\`; replaced for \`ami\` |
 | \`comfyui-name\` | \`aws:route53/record:Record\` | **created** |  |
 
-<sub>foot</sub>
+<sub>foot · Engine: Pulumi 3.274.1 with this project's stand-in for the command plugin</sub>
 `,
   );
 });

@@ -111,9 +111,9 @@ test("nothing done: every resource the same", () => {
 
 test("the summary names image, cache and command, and says that there was nothing to do", () => {
   const publish = { op: "same", done: true };
-  const facts = { layers: [{ label: "layer0-base", answer }], publish, image, cache: { location: "/p/.local/cache", publicKey: "k:1" }, seconds: 3.2, runCommand: "run it" };
+  const facts = { layers: [{ label: "layer0-base", answer }], publish, image, cache: { location: "/p/.local/cache", publicKey: "k:1" }, seconds: 3.2, runCommand: "run it", engine: "Pulumi 3.0.0" };
   const text = summaryText({ ...facts, nothingDone: true }, plain);
-  for (const part of ["oci:/p/.local/images:0123456789ab", "sha256:c", "100.0 MB (unchanged)", "/p/.local/cache, key k:1", "  run it", "Nothing to do: everything is built and published (3 s)."]) {
+  for (const part of ["oci:/p/.local/images:0123456789ab", "sha256:c", "100.0 MB (unchanged)", "/p/.local/cache, key k:1", "Engine  Pulumi 3.0.0\n", "  run it", "Nothing to do: everything is built and published (3 s)."]) {
     assert.ok(text.includes(part), `${part} in:\n${text}`);
   }
   const images = { "aarch64-linux": { digest: "sha256:arm", size: 1 }, "x86_64-linux": { digest: "sha256:x86", size: 2 } };
@@ -125,7 +125,7 @@ test("the summary names image, cache and command, and says that there was nothin
 });
 
 test("a failed run's summary gives no command", () => {
-  const text = summaryText({ layers: [{ label: "layer0-base" }], nothingDone: false, seconds: 3 }, plain);
+  const text = summaryText({ layers: [{ label: "layer0-base" }], nothingDone: false, seconds: 3, engine: "Pulumi 3.0.0" }, plain);
   assert.match(text, /not started/);
   assert.match(text, /Not finished/);
 });
