@@ -1,6 +1,6 @@
 /**
- * Runs the tests: `node test/run.ts [--full] [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts in it.
- * `--full`: those that download gigabytes, and no others.
+ * Runs the tests: `node test/run.ts [--full | --servers] [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts
+ * in it. `--full`: those that download gigabytes, and no others. `--servers`: those with a cache server, by the real ones.
  * Order: checks and unit tests side by side, then the tests with the real Nix, one file at a time, because each uses all of a
  * small machine, then those of the whole program, then those with hosts of their own, two at a time, because they wait as long as
  * they work. One summary at the end; a skipped test fails the run.
@@ -12,17 +12,34 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
+import { needRealServers } from "./support/cache-servers.ts";
 import { fastestFolder, makeRunFolder } from "./support/run-folder.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const phases = [
-  { pattern: "test/{checks,unit/**/*}.test.ts", concurrency: true },
-  { pattern: "test/nix/**/*.test.ts", concurrency: false },
-  { pattern: "test/e2e/**/*.test.ts", concurrency: 2 },
-  { pattern: "test/hosts/**/*.test.ts", concurrency: 2 },
-] as const;
-const fullPhases = [{ pattern: "test/full/**/*.test.ts", concurrency: false }] as const;
-type Phases = typeof phases | typeof fullPhases;
+type Phases = readonly { readonly pattern: string; readonly concurrency: boolean | number }[];
+interface Suite {
+  readonly phases: Phases;
+  /** Throws where something is not there that these tests are about. */
+  readonly needs?: () => void;
+  /** Its files are too large for the memory. */
+  readonly large?: true;
+}
+
+const suites = {
+  all: {
+    phases: [
+      { pattern: "test/{checks,unit/**/*}.test.ts", concurrency: true },
+      { pattern: "test/nix/**/*.test.ts", concurrency: false },
+      { pattern: "test/e2e/**/*.test.ts", concurrency: 2 },
+      { pattern: "test/hosts/**/*.test.ts", concurrency: 2 },
+    ],
+  },
+  full: { phases: [{ pattern: "test/full/**/*.test.ts", concurrency: false }], large: true },
+  servers: {
+    phases: [{ pattern: "test/hosts/{cache-host,cache-operators,host-faults,hosts,remote-builders,remote-cache}.test.ts", concurrency: 2 }],
+    needs: needRealServers,
+  },
+} as const satisfies Record<string, Suite>;
 
 /** A test that hangs ends the run in the end. */
 const FILE_TIMEOUT = 60 * 60_000;
@@ -59,10 +76,11 @@ async function* events(phases: Phases, wanted: readonly string[], totals: Totals
   }
 }
 
-async function main(phases: Phases, wanted: readonly string[]): Promise<boolean> {
+async function main({ phases, needs, large }: Suite, wanted: readonly string[]): Promise<boolean> {
+  needs?.();
   if (phases.every(({ pattern }) => files(pattern, wanted).length === 0)) throw new Error(`no test file matches ${wanted.join(" ")}`);
   // Goes away at the end, whatever happens to a test.
-  const folder = makeRunFolder(phases === fullPhases ? undefined : fastestFolder());
+  const folder = makeRunFolder(large ? undefined : fastestFolder());
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => abort.abort(name));
   const totals: Totals = new Map();
@@ -75,5 +93,7 @@ async function main(phases: Phases, wanted: readonly string[]): Promise<boolean>
   return !abort.signal.aborted && sum("pass") > 0 && sum("fail") + sum("cancelled") + sum("skipped") === 0;
 }
 
-const { values, positionals } = parseArgs({ options: { full: { type: "boolean", default: false } }, allowPositionals: true });
-process.exitCode = (await main(values.full ? fullPhases : phases, positionals)) ? 0 : 1;
+const flag = { type: "boolean", default: false } as const;
+const { values, positionals } = parseArgs({ options: { full: flag, servers: flag }, allowPositionals: true });
+const suite: Suite = values.full ? suites.full : values.servers ? suites.servers : suites.all;
+process.exitCode = (await main(suite, positionals)) ? 0 : 1;

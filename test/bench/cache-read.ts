@@ -2,7 +2,8 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeSigningKey, type Server, startCacheHost } from "../support/cache-host.ts";
+import { makeSigningKey, startCacheHost } from "../support/cache-host.ts";
+import { needRealServers, type Server } from "../support/cache-servers.ts";
 import { HostNetwork } from "../support/host-network.ts";
 import { run, type RunOptions } from "../support/process.ts";
 import { type Bench, type Comparison, inTurn, type Part } from "./comparison.ts";
@@ -74,6 +75,8 @@ async function read(server: Server, network: HostNetwork, folder: string, { quic
 export const cacheRead: Part = {
   name: "cache-read",
   async measure(bench) {
+    // Those of the tests say nothing about speed.
+    needRealServers();
     const network = await HostNetwork.start();
     const folder = await mkdtemp(join(tmpdir(), "comfyui-bench-"));
     try {

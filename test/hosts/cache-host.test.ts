@@ -1,15 +1,20 @@
 /**
- * A cache host as the bootstrap makes it, with each server that the bundle has: who gets in and what they can do, and that
- * every Nix takes from it exactly what the build host signed.
+ * A cache host as the bootstrap makes it, with each server: who gets in and what they can do, and that every Nix takes from it
+ * exactly what the build host signed.
  */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { BootstrapSettings } from "../../infra/bootstrap.ts";
 import { textFor } from "../../infra/bootstrap-text.ts";
-import { type Server, makeSigningKey, startCacheHost } from "../support/cache-host.ts";
+import { parsePathInfos, signer } from "../../infra/ops/cache/path-info.ts";
+import { makeSigningKey, startCacheHost } from "../support/cache-host.ts";
+import type { Server } from "../support/cache-servers.ts";
 import type { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork, makeKeyPair, type KeyPair } from "../support/host-network.ts";
 import { otherNix } from "../support/other-nix.ts";
@@ -138,8 +143,8 @@ async function whoGetsIn(machine: HostMachine, pair: KeyPair): Promise<void> {
   const { stdout } = await machine.bash("ss -Hltun | awk '{print $1, $5}' | grep -v 127.0.0.11: | sort -u");
   assert.deepEqual(stdout.trim().split("\n"), ["tcp *:80", "tcp 0.0.0.0:22", "tcp 127.0.0.1:5000", "tcp [::]:22"]);
   assert.equal((await machine.bash(`grep -rlF ${READER.password} /etc /usr/local /var /nix /home /root /tmp || [ $? -eq 1 ]`)).stdout, "");
-  const { stdout: owner } = await machine.bash("ps -o user:20= -C caddy; ps -eo user:20=,args= | grep -E '[s]tarman master|[h]armonia-cache' | cut -d ' ' -f 1");
-  assert.deepEqual(owner.trim().split("\n").map((name) => name.trim()), ["caddy", "comfyui-cache"]);
+  const { stdout: owners } = await machine.bash("for port in 80 5000; do id -nu $(ss -Hltne \"sport = :$port\" | sed -n 's/.* uid:\\([0-9]*\\).*/\\1/p'); done");
+  assert.equal(owners, "caddy\ncomfyui-cache\n");
   assert.equal((await machine.bash("setpriv --reuid=comfyui-cache --regid=comfyui-cache --init-groups sh -c 'rm -f /nix/var/nix/db/db.sqlite; mv /nix/var/nix/db/schema /nix/var/nix/db/x; echo x >/nix/var/nix/db/db.sqlite' 2>/dev/null || stat -c %U /nix/var/nix/db/db.sqlite /nix/var/nix/db/schema")).stdout, "root\nroot\n");
 }
 
@@ -155,6 +160,36 @@ async function pinning(machine: HostMachine, pair: KeyPair): Promise<void> {
   const needed = new Set([...(await closure(two)), ...(await closure(three))]);
   const { stdout } = await machine.bash("ls -d /nix/store/*-path-*");
   assert.deepEqual(stdout.trim().split("\n").sort(), [...needed].sort(), "the pinned paths with their closures, and no others");
+}
+
+/** What clients rely on, one request after the other on a connection that is kept. */
+async function protocol(machine: HostMachine): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = async (path: string, method = "GET") => {
+    const asked = request(`http://${machine.address}/${path}`, { method, agent, auth: `${READER.user}:${READER.password}` }).end();
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    return { status: answer.statusCode, length: Number(answer.headers["content-length"]), body: Buffer.concat(await answer.toArray()), again: asked.reusedSocket };
+  };
+  const [hash, name] = [top.slice(11, 43), `${top.slice(11, 43)}.narinfo`];
+  const [held] = Object.values(JSON.parse((await nix(["path-info", "--json", "--store", built, top])).stdout) as Record<string, { narHash: string; narSize: number; references: string[]; signatures: string[] }>);
+  const { body, status } = await ask(name);
+  const [info = assert.fail(`${body}`)] = parsePathInfos(body.toString());
+  assert.deepEqual([status, info.path, info.narSize, info.references, info.signatures], [200, top.slice(11), held?.narSize, held?.references.map((path) => path.slice(11)), held?.signatures]);
+  assert.ok(signer([key.public])(info), "by its own account of the path's hash");
+  for (const [path, length] of [[name, body.length], [info.url, info.narSize]] as const) {
+    const head = await ask(path, "HEAD");
+    assert.deepEqual([head.status, head.body.length], [200, 0], path);
+    const { body: whole, ...got } = await ask(path);
+    assert.deepEqual([got.status, got.length, whole.length, got.again], [200, length, length, true], path);
+    if (path === info.url) assert.equal(`sha256-${createHash("sha256").update(whole).digest("base64")}`, held?.narHash);
+  }
+  const none = "0".repeat(32);
+  const other = info.narHash.slice("sha256:".length).replace(/^./, (digit) => (digit === "0" ? "1" : "0"));
+  for (const path of [`${none}.narinfo`, info.url.replace(hash, none), info.url.replace(info.narHash.slice("sha256:".length), other), "nothing"]) {
+    for (const method of ["HEAD", "GET"]) assert.equal((await ask(path, method)).status, 404, `${method} ${path}`);
+  }
+  assert.deepEqual((await ask(name)).body, body);
+  agent.destroy();
 }
 
 async function everyNix(machine: HostMachine): Promise<void> {
@@ -230,6 +265,7 @@ for (const server of ["nix-serve", "harmonia"] satisfies Server[]) {
       for (const path of [await otherNix("bookworm"), await otherNix("trixie")]) await push(machine, pair, paths.slice(0, 3), { path });
       await push(machine, pair, [top]);
     });
+    await t.test("it answers as a binary cache", () => protocol(machine));
     await t.test("every Nix takes it, with signatures required", () => everyNix(machine));
     if (server === "harmonia") await t.test("a path of more than 2 GB", () => largePath(machine, pair));
     await t.test("50 clients at once lose nothing", () => fifty(machine));

@@ -1,9 +1,10 @@
 /**
  * A cache host in a sandbox, at 127.0.0.1: its own Nix store and daemon, an sshd whose one key can push (cache-push.sh), and
- * harmonia, which serves the store. Nix's daemon trusts nobody, as on a real cache host.
+ * harmonia or its stand-in, which serves the store. Nix's daemon trusts nobody, as on a real cache host.
  */
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { harmoniaCommand } from "./cache-servers.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { freePort } from "./ports.ts";
 import type { Running } from "./process.ts";
@@ -16,8 +17,6 @@ export interface CacheServerOptions {
   /** Size of the store's disk; default: that of this machine. */
   readonly storeMiB?: number;
 }
-
-const HARMONIA = ".local/toolchain/bin/harmonia-cache";
 
 export class CacheServer {
   readonly sandbox: Sandbox;
@@ -69,7 +68,8 @@ export class CacheServer {
   async #start(): Promise<void> {
     const env = { NIX_CONF_DIR: `${this.sandbox.root}/nix-conf`, NIX_CONFIG: "", CONFIG_FILE: join(this.sandbox.root, "harmonia.toml") };
     this.sandbox.start("nix-daemon", [], { env });
-    this.#web = this.sandbox.start(join(this.sandbox.root, HARMONIA), [], { env });
+    const [program, ...args] = harmoniaCommand(this.sandbox.root);
+    this.#web = this.sandbox.start(program, args, { env });
     await this.#web.outputMatches(/listening on/i);
   }
 

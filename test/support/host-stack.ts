@@ -6,7 +6,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { newSigningKey, publicKeyOf } from "../../infra/config/signing-key.ts";
-import { installServer, type Server } from "./cache-host.ts";
+import { installServer, type Server } from "./cache-servers.ts";
 import { CHECKOUT } from "./checkout.ts";
 import { assemble, type Cleanup } from "./cleanup.ts";
 import { HostMachine, type MachineOptions } from "./host-machine.ts";

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { type HostNetwork, NETWORK_NAME } from "./host-network.ts";
 import { once } from "./test-cache.ts";
 
-/** Those that infra/hosts/bootstrap asks for, and the Perl server of the cache server `nix-serve`; what is missing here is installed by the bootstrap as ever. */
+/** Those that infra/hosts/bootstrap asks for; what is missing here is installed by the bootstrap as ever. */
 const PACKAGES = [
   ...["bash-static", "ca-certificates", "caddy", "curl", "debian-archive-keyring", "e2fsprogs", "git", "gpg", "gpgv", "jq", "nix-bin"],
-  ...["nix-setup-systemd", "openssh-server", "perl-base", "python3-pip", "skopeo", "starman", "xz-utils", "zstd"],
+  ...["nix-setup-systemd", "openssh-server", "perl-base", "python3-pip", "skopeo", "xz-utils", "zstd"],
 ];
 const INSTALL = `export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq && apt-get install -qq -y --no-install-recommends ${PACKAGES.join(" ")} >/dev/null
