@@ -7,11 +7,15 @@ git_quietly() {
   GIT_TERMINAL_PROMPT=0 GIT_ASKPASS=/bin/false GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}" LC_ALL=C git "$@" < /dev/null
 }
 
-# fetch_commit URL COMMIT REPOSITORY: only this commit; where a server gives no single commits, all of the history.
+# fetch_commit URL COMMIT REPOSITORY: only this commit; where a server gives no single commits, all of the history. One that
+# cannot be reached is not asked twice: that may take minutes.
 fetch_commit() {
+  local said
   git_quietly init --quiet --bare -- "$3" || return 1
-  git_quietly -C "$3" fetch --quiet --no-tags --depth 1 -- "$1" "$2" ||
-    git_quietly -C "$3" fetch --quiet -- "$1" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*'
+  said=$(git_quietly -C "$3" fetch --quiet --no-tags --depth 1 -- "$1" "$2" 2>&1) && return 0
+  printf '%s\n' "$said" >&2
+  case $said in *"unable to access"*) return 1 ;; esac
+  git_quietly -C "$3" fetch --quiet -- "$1" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*'
 }
 
 # tree_of COMMIT REPOSITORY FOLDER yes|no: as an archive, which obeys the repository's export-ignore and export-subst, or as
