@@ -82,6 +82,8 @@ export function linear(rows: readonly (readonly [number, ...number[]])[]): boole
 export interface Findings {
   readonly comparisons?: readonly Comparison[];
   readonly growth?: readonly Growth[];
+  /** What could not be measured here, and why: no fault of the run. */
+  readonly notRun?: string;
 }
 
 export interface Bench {

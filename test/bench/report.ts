@@ -52,6 +52,7 @@ function claimRow(comparisons: readonly Comparison[]) {
 /** `quick`: said in the text, since its figures mean less. */
 export function report(machine: Machine, findings: readonly Findings[], quick: boolean): string {
   const comparisons = findings.flatMap((each) => each.comparisons ?? []);
+  const notRun = findings.flatMap((each) => each.notRun ?? []);
   const growth = findings.flatMap((each) => each.growth ?? []);
   return `${[
     "# Benchmark",
@@ -59,6 +60,7 @@ export function report(machine: Machine, findings: readonly Findings[], quick: b
     tableOf(["machine", ""], Object.entries(machine).map(([name, value]) => [name, value])),
     ...(comparisons.length > 0 ? ["## Ratios", tableOf(["what", "ratio", "goal", "", "ours", "against", "pairs"], comparisons.map(comparisonRow))] : []),
     ...(growth.length > 0 ? ["## Growth", ...growth.map(growthSection)] : []),
+    ...(notRun.length > 0 ? ["## Not run", notRun.map((each) => `- ${each}`).join("\n")] : []),
     ...(comparisons.length > 0 ? ["## What was run", ...comparisons.map(behind)] : []),
     "## Beside the figures of what this replaces",
     "The documents' own estimates; no measurement or log stands behind any of them.",

@@ -17,10 +17,11 @@ import { graph } from "./graph.ts";
 import { large } from "./large.ts";
 import { describeMachine } from "./machine.ts";
 import { parallel } from "./parallel.ts";
+import { pieces } from "./pieces.ts";
 import { publish } from "./publish.ts";
 import { report } from "./report.ts";
 
-const PARTS: readonly Part[] = [engine, change, cold, parallel, blob, publish, cacheRead, graph, large];
+const PARTS: readonly Part[] = [engine, pieces, change, cold, parallel, blob, publish, cacheRead, graph, large];
 const RESULTS = join(import.meta.dirname, "results.md");
 
 const { values: { quick, out }, positionals } = parseArgs({ options: { quick: { type: "boolean", default: false }, out: { type: "string" } }, allowPositionals: true });
@@ -38,8 +39,10 @@ async function measure(parts: readonly Part[]): Promise<Findings[]> {
     const began = performance.now();
     const say: Bench["say"] = (text) => void process.stderr.write(`${part.name}: ${text}\n`);
     try {
-      findings.push(await part.measure({ quick, runs: quick ? 3 : 5, say }));
-      say(`done after ${((performance.now() - began) / 1000).toFixed(0)} s`);
+      const found = await part.measure({ quick, runs: quick ? 3 : 5, say });
+      findings.push(found);
+      if (found.notRun !== undefined) say(`not run: ${found.notRun}`);
+      else say(`done after ${((performance.now() - began) / 1000).toFixed(0)} s`);
     } catch (error) {
       say(`could not be measured: ${(error as Error).stack}`);
       process.exitCode = 1;

@@ -31,6 +31,7 @@ test("the report: ratio, goal and verdict in one row, the runs and commands of b
   const findings = [
     { comparisons: [comparison([2, 2], [1, 1], { goal: { atMost: 1.5 }, note: "It is slow." }), comparison([5_000], [100_000], { what: "bytes", unit: "B", goal: { atMost: 20_000, absolute: true } })] },
     { growth: [{ what: "files", head: ["files", "s"], rows: [[10, 0.0101], [1000, 2.5]], goal: "linear", met: true }] },
+    { notRun: "`parts`: they are not here" },
   ];
   const text = report({ processor: "one" }, findings, true);
   for (const line of [
@@ -38,5 +39,6 @@ test("the report: ratio, goal and verdict in one row, the runs and commands of b
     "| a thing | 2.00× | ≤ 1.5× | **missed** | 2.00 s | 1.00 s | 2 |", "- against: `theirs`\n  1.00 s, 1.00 s\n- It is slow.",
     "| bytes | 0.050× | ≤ 20,000 B | met | 5,000 B | 100,000 B | 1 |",
     "### Growth: files\n\n| files | s |\n| -- | -- |\n| 10 | 0.010 |\n| 1000 | 2.5 |\n\nGoal: linear; met.",
+    "## Not run\n\n- `parts`: they are not here\n",
   ]) assert.ok(text.includes(line), `${line}\nis not in\n${text}`);
 });
