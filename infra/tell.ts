@@ -6,11 +6,14 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 
+/** Pulumi's own command plugin, and this project's, a program of Node.js. */
+const PROVIDER = /(^|\/)(pulumi-resource-command|pulumi\/command\/main\.ts)$/;
+
 /** Of the provider: this process's parent, or its shell's. */
 function engineAddress(pid: number): string {
-  const [program = "", ...words] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
   const address = words.find((word) => /^127\.0\.0\.1:\d+$/.test(word));
-  if (program.endsWith("pulumi-resource-command") && address !== undefined) return address;
+  if (words.slice(0, 2).some((word) => PROVIDER.test(word)) && address !== undefined) return address;
   return engineAddress(Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]));
 }
 

@@ -116,7 +116,7 @@ async function assertComment(sandbox: Sandbox, lock: string): Promise<void> {
     "| layer6-app | **runs** | N s | N B | on `layer5-perf` |",
     "| publish | **runs** | N s | N B | on `layer5-perf`, `layer6-app` |",
   ]);
-  assert.match(text, /<sub>`pulumi preview --diff` of stack `local` at 0123456789ab · \[whole output\]\(https:\/\/forge\.example\/o\/r\/actions\/runs\/7\)<\/sub>\n$/);
+  assert.match(text, /<sub>`pulumi preview --diff` of stack `local` at 0123456789ab · \[whole output\]\(https:\/\/forge\.example\/o\/r\/actions\/runs\/7\) · Engine: Pulumi 3\.\d+\.\d+ with [^<]+<\/sub>\n$/);
   assert.equal(readFileSync(sandbox.host(`${sandbox.at}/tmp/summary.md`), "utf8"), `${text.trimEnd()}\n\n`);
 }
 
