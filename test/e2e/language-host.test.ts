@@ -1,28 +1,33 @@
 /**
- * The language host, by small programs under the real engine: that of this machine, which may be Pulumi's own or this project's
- * stand-in for it. What only one of the two does says so.
+ * The stand-in for Pulumi's language host, by small programs under the real engine; and Pulumi's own, where COMFYUI_OFFICIAL_PIECES
+ * names a folder with it: what only the stand-in does stands below.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findPieces } from "../../infra/pulumi/pieces.ts";
 import { sdkVersion } from "../../infra/pulumi/sdk.ts";
+import { CHECKOUT } from "../support/checkout.ts";
 import { descendants, type Process, processes } from "../support/proc-tree.ts";
 import type { Result, Running } from "../support/process.ts";
+import { OFFICIAL_PIECES, ownPieces, standInPieces } from "../support/pulumi-pieces.ts";
 import { SmallProgram } from "../support/small-program.ts";
 
-const { languageHost } = await findPieces();
-const standIn = languageHost?.standIn === true;
 const UP = ["up", "--yes", "--skip-preview", "--suppress-progress"];
 
+const folder = mkdtempSync(join(tmpdir(), "comfyui-pieces-"));
 let program: SmallProgram;
 before(async () => {
-  program = await SmallProgram.create("");
+  const pieces = OFFICIAL_PIECES === undefined ? standInPieces(CHECKOUT, { folder }) : ownPieces(OFFICIAL_PIECES, { folder });
+  program = await SmallProgram.create("", [], pieces);
   project({ typescript: false });
 });
-after(() => program[Symbol.dispose]());
+after(() => {
+  program[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
 
 function project(options: object, more: object = {}): void {
   writeFileSync(join(program.folder, "Pulumi.yaml"), JSON.stringify({ name: "small", runtime: { name: "nodejs", options }, ...more }));
@@ -125,7 +130,7 @@ test("pulumi plugin ls and pulumi about: the language, the plugins that the prog
   const { plugins, runtime, dependencies } = JSON.parse(stdout) as { plugins: { name: string; version: string }[]; runtime: Record<string, string>; dependencies: unknown };
   const versions = new Map(plugins.map(({ name, version }) => [name, version]));
   assert.deepEqual([versions.get("command"), versions.has("aws"), versions.has("docker")], ["1.2.1", true, true], stderr);
-  if (standIn) assert.equal(versions.get("nodejs"), sdkVersion());
+  if (OFFICIAL_PIECES === undefined) assert.equal(versions.get("nodejs"), sdkVersion());
   assert.deepEqual([runtime["language"], runtime["version"]], ["nodejs", process.version]);
   assert.deepEqual(dependencies, [{ name: "direct", version: "1.0.0" }]);
 });
@@ -175,7 +180,7 @@ for (const [what, text] of [["is interrupted", ""], ["that takes no notice is ki
 }
 
 // Pulumi's own ignores options that it does not know, attaches debuggers, installs packages, and outlives a killed engine.
-if (standIn) {
+if (OFFICIAL_PIECES === undefined) {
   test("PLUGIN_RUNTIME_OPTION: an option that is not known stops the run before the program", async () => {
     project({ typescript: "no", tsconfig: "tsconfig.json" });
     const { code, stdout } = await run("console.log('started')");

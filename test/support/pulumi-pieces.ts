@@ -32,11 +32,19 @@ export function standInPieces(root: string, where: PiecesFolder): Record<string,
 
 function makePulumi({ folder, at = folder }: PiecesFolder, piece: (name: string) => Put): Record<string, string> {
   const { version } = JSON.parse(readFileSync(join(CHECKOUT, "node_modules/@pulumi/command/package.json"), "utf8")) as { version: string };
+  const pulumi = fileOnPath("pulumi", process.env);
+  if (pulumi === undefined) throw new Error("no pulumi on PATH: run 'bash infra/setup.sh --tests' first");
   const [engine, plugin] = [join(folder, "engine"), join(folder, `home/plugins/resource-command-v${version}`)];
   for (const each of [engine, plugin]) mkdirSync(each, { recursive: true });
   // A file of its own: the engine looks beside what it is started from, links resolved.
-  copyFileSync(realpathSync(fileOnPath("pulumi", process.env) ?? "pulumi"), join(engine, "pulumi"), constants.COPYFILE_FICLONE);
+  copyFileSync(realpathSync(pulumi), join(engine, "pulumi"), constants.COPYFILE_FICLONE);
   piece("pulumi-language-nodejs")(join(engine, "pulumi-language-nodejs"));
   piece("pulumi-resource-command")(join(plugin, "pulumi-resource-command"));
-  return { PATH: `${join(at, "engine")}:${process.env["PATH"]}`, PULUMI_HOME: join(at, "home"), PULUMI_IGNORE_AMBIENT_PLUGINS: "true" };
+  return {
+    PATH: `${join(at, "engine")}:${process.env["PATH"]}`,
+    PULUMI_HOME: join(at, "home"),
+    PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
+    // Programs of the tests have packages beside them whose plugins they do not use.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+  };
 }

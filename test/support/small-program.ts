@@ -9,15 +9,15 @@ export class SmallProgram implements Disposable {
   readonly folder: string;
   readonly #env: Readonly<Record<string, string>>;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, more: Readonly<Record<string, string>>) {
     this.folder = folder;
     const { PULUMI_CONFIG_PASSPHRASE_FILE: _, ...env } = process.env as Record<string, string>;
-    this.#env = { ...env, PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: "only for tests", PULUMI_STACK: "dev" };
+    this.#env = { ...env, PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: "only for tests", PULUMI_STACK: "dev", ...more };
   }
 
-  /** The program's text; it starts in a folder where it finds `files` of infra/. */
-  static async create(text: string, files: readonly string[] = []): Promise<SmallProgram> {
-    const program = new SmallProgram(mkdtempSync(join(tmpdir(), "comfyui-small-")));
+  /** The program's text; it starts in a folder where it finds `files` of infra/. `env`: added to the environment of each run. */
+  static async create(text: string, files: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<SmallProgram> {
+    const program = new SmallProgram(mkdtempSync(join(tmpdir(), "comfyui-small-")), env);
     const { folder } = program;
     symlinkSync(join(CHECKOUT, "node_modules"), join(folder, "node_modules"));
     for (const file of files) symlinkSync(join(CHECKOUT, "infra", file), join(folder, file));
