@@ -12,7 +12,7 @@ export function awsProgram(stack: "team" | "prod", more: Sections = {}, answers:
   Object.assign(process.env, env);
   const config = Object.fromEntries(Object.entries(stackConfig(stack, more)).map(([key, value]) => [`comfyui:${key}`, JSON.stringify(value)]));
   // Another query is another module: the program runs each time.
-  return runMocked(() => import(`../../infra/index.ts?${++runs}`), { stack, config, secretKeys: ["comfyui:binaryCache"], answers: awsAnswers(answers) });
+  return runMocked(() => import(`../../infra/index.ts?aws-${++runs}`), { stack, config, secretKeys: ["comfyui:binaryCache"], answers: awsAnswers(answers) });
 }
 
 export function resource({ resources }: MockedProgram, name: string): Registered {

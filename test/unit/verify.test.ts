@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseConfig } from "../../infra/config.ts";
 import { parseLayerGraph } from "../../infra/layer-graph.ts";
+import { protocol } from "../../infra/request.ts";
 import { verifyText } from "../../infra/verify.ts";
 import { smokeCommand } from "../../infra/verify/smoke.ts";
 import { publicLineOf } from "../../infra/ssh/host-key.ts";
@@ -11,6 +12,7 @@ import { HOST_KEY } from "../support/aws-answers.ts";
 import { type Sections, stackConfig } from "../support/aws-stacks.ts";
 import { privateKey } from "../support/in-process-ssh.ts";
 import { run } from "../support/process.ts";
+import { declaredBy } from "../support/remote-program.ts";
 import { assertFault, type FaultRow } from "./faults.ts";
 
 const parse = (input: Sections) => parseConfig({ ...input }, { isSecret: () => true });
@@ -75,6 +77,28 @@ test("REQUEST_INVALID: a step that the script has not", async () => {
   assert.deepEqual([code, /^error\[REQUEST_INVALID\]: /m.test(stderr)], [1, true], stderr);
 });
 
+const NAMES = ["comfyui-verify-pull", "comfyui-verify-image", "comfyui-verify-container", "comfyui-verify-smoke"];
+
+test("one resource after the other, all keyed by the image's digest; what is in the engine is its provider's", async () => {
+  // There is no engine of Pulumi's, so no plugin is wanted.
+  process.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "false";
+  const declared = await declaredBy({ registry, verify: { kind: "container", docker: { kind: "engine", address: "unix:///run/user/1000/docker.sock" } } });
+  const get = (name: string) => declared.get(name) ?? assert.fail(`no ${name} among ${[...declared.keys()].join(" ")}`);
+  assert.deepEqual([...declared.keys()].filter((name) => name.startsWith("comfyui-verify")).sort(), ["comfyui-verify", "comfyui-verify-docker", ...NAMES].sort());
+  assert.deepEqual(get("comfyui-verify-docker").inputs, { host: "unix:///run/user/1000/docker.sock" });
+  const image = "registry.example/comfyui@sha256:0";
+  const requestOf = (name: string) => JSON.parse(/^\{.*\}$/m.exec(String(get(name).inputs["stdin"]))?.[0] ?? "null") as unknown;
+  const asked = { docker: "unix:///run/user/1000/docker.sock", image, protocol };
+  assert.deepEqual(requestOf("comfyui-verify-pull"), { ...asked, step: "pull" });
+  assert.deepEqual(requestOf("comfyui-verify-smoke"), { ...asked, step: "smoke", container: "comfyui-verify-container-id", limitSeconds: 1800 });
+  const { inputs: container } = get("comfyui-verify-container");
+  assert.deepEqual({ ...container, command: "" }, { image, command: "", workingDir: "/tmp", networkMode: "none", start: false, mustRun: false });
+  assert.match(String((container["command"] as string[]).at(-1)), /^echo 'smoke test: layer0-base'$/m);
+  const order: Record<string, string> = { "comfyui-verify-pull": "comfyui-publish-image", "comfyui-verify-image": "comfyui-verify-pull", "comfyui-verify-container": "comfyui-verify-image", "comfyui-verify-smoke": "comfyui-verify-container" };
+  for (const [name, before] of Object.entries(order)) assert.ok(get(name).dependsOn.includes(before), `${name} after ${get(name).dependsOn.join(" ")}`);
+  for (const name of ["comfyui-verify-image", "comfyui-verify-container"]) assert.equal(get(name).provider, "comfyui-verify-docker");
+});
+
 test("on a build host on EC2: Docker over SSH as the image's user, with the pinned host key; bound to the instance, woken first", async () => {
   const program = await awsProgram("prod", { buildHost: { types: undefined, gpu: true }, verify: { ...onBuildHost, gpu: true } });
   const { inputs: provider } = resource(program, "comfyui-verify-docker");
@@ -83,7 +107,7 @@ test("on a build host on EC2: Docker over SSH as the image's user, with the pinn
   assert.ok(options.includes(`KnownHostsCommand=/bin/echo * ${HOST_KEY.publicKey}`) && options.includes("StrictHostKeyChecking=yes"), options.join(" "));
 
   const instance = "comfyui-build-host-ec2-instance";
-  for (const name of ["comfyui-verify-pull", "comfyui-verify-image", "comfyui-verify-container", "comfyui-verify-smoke"]) {
+  for (const name of NAMES) {
     const { parent, replaceWith, deletedWith, hooks } = resource(program, name);
     assert.deepEqual([parent, replaceWith, deletedWith, hooks], ["comfyui-verify", [instance], instance, ["comfyui-verify-probe"]], name);
   }
