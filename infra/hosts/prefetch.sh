@@ -15,6 +15,7 @@
 set -euo pipefail
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+. "$HOSTS/debian-apt.sh"
 . "$HOSTS/prefetch-debian.sh"
 . "$HOSTS/prefetch-given.sh"
 . "$HOSTS/git-tree.sh"

@@ -16,7 +16,7 @@ import { downloads, once } from "./test-cache.ts";
 const flavor = "sample";
 
 /** What decides which files prefetch.sh puts into the store, and how. */
-const DECIDES = new RegExp(`^(layers/(locks/${flavor}/|package-sets/debian/(debs/|build\\.lock))|infra/hosts/(prefetch|git-tree|common)\\b)`);
+const DECIDES = new RegExp(`^(layers/(locks/${flavor}/|package-sets/debian/(debs/|build\\.lock))|infra/hosts/(prefetch|debian-apt|git-tree|common)\\b)`);
 
 async function lockKey(): Promise<string> {
   const hash = createHash("sha256");
