@@ -7,6 +7,7 @@ import { setCheck } from "../support/layer-edits.ts";
 import { outputs } from "../support/outputs.ts";
 import type { Process } from "../support/proc-tree.ts";
 import { sendSignal } from "../support/process.ts";
+import { COMMAND_PLUGIN } from "../support/pulumi-pieces.ts";
 import { recover, type StartedUpdate, startUp, up } from "../support/pulumi.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { Sandbox, type Snapshot } from "../support/sandbox.ts";
@@ -56,7 +57,7 @@ function victims(target: Target, worker: Process, all: readonly Process[]): Proc
     case "pulumi":
       return all.filter(({ command }) => command.startsWith("pulumi up "));
     case "plugin":
-      return all.filter(({ command }) => /\/pulumi-resource-command /.test(command));
+      return all.filter(({ command }) => COMMAND_PLUGIN.test(command));
     case "script":
       return ancestors(worker, all).filter(({ command }) => SCRIPT.test(command)).slice(-1);
     case "nix":

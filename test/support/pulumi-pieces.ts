@@ -8,6 +8,9 @@ import { CHECKOUT } from "./checkout.ts";
 /** The folder with Pulumi's own `pulumi-language-nodejs` and `pulumi-resource-command`; undefined: they cannot be had here. */
 export const OFFICIAL_PIECES = process.env["COMFYUI_OFFICIAL_PIECES"];
 
+/** The command line of a running command plugin, whichever it is. */
+export const COMMAND_PLUGIN = /\/(pulumi-resource-command|pulumi\/command\/main\.ts) /;
+
 export interface PiecesFolder {
   /** Where it is written. */
   readonly folder: string;
