@@ -4,41 +4,48 @@
 #   bash infra/setup.sh --tests        and what the tests and the benchmark need
 #   bash infra/setup.sh --lock         what `npm run lock` needs, and nothing else
 #   bash infra/setup.sh --no-nix       only what a preview needs, and `up` of a stack with a build host of its own
+#   bash infra/setup.sh --node         Node.js and npm alone, for npm.sh
 #   --flavor FLAVOR                    the files of this flavor of layers.json (default: sample)
 #   --file PATH                        a file that this flavor's locks name and nobody serves; may be repeated
 #   --source NAME=FOLDER               a checkout of this flavor's git source NAME, whose site is out of reach; may be repeated
 # Safe to run again. Changes no tracked file and no global configuration.
-#   COMFYUI_TOOLCHAIN                  folder with prebuilt tools (default: ../shared/toolchain where it is there)
+#   COMFYUI_DOWNLOADS                  where it keeps what it makes and downloads, for other checkouts too (default: .local/downloads)
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 local_dir=$root/.local
-toolchain=$(readlink -m -- "${COMFYUI_TOOLCHAIN:-$root/../shared/toolchain}")
-bundle_state=found # becomes `installed` when this run unpacks it, `failed` when it cannot
-bundle_note="none for this machine at $toolchain (COMFYUI_TOOLCHAIN)"
+
+# npm runs scripts in the project's folder; a path is meant from where the user was.
+absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
+
+downloads=$(absolute "${COMFYUI_DOWNLOADS:-$local_dir/downloads}")
+export COMFYUI_DOWNLOADS=$downloads PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UPDATE_CHECK=1
 
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=hosts/common.sh
 . "$root/infra/hosts/common.sh"
 # shellcheck source=setup/report.sh
 . "$root/infra/setup/report.sh"
+# shellcheck source=setup/kept.sh
+. "$root/infra/setup/kept.sh"
 # shellcheck source=setup/packages.sh
 . "$root/infra/setup/packages.sh"
+# shellcheck source=setup/wheels.sh
+. "$root/infra/setup/wheels.sh"
 # shellcheck source=setup/node.sh
 . "$root/infra/setup/node.sh"
-# shellcheck source=setup/uv.sh
-. "$root/infra/setup/uv.sh"
+# shellcheck source=setup/engine.sh
+. "$root/infra/setup/engine.sh"
 # shellcheck source=setup/pulumi.sh
 . "$root/infra/setup/pulumi.sh"
 # shellcheck source=setup/nix.sh
 . "$root/infra/setup/nix.sh"
 # shellcheck source=setup/state.sh
 . "$root/infra/setup/state.sh"
+# shellcheck source=setup/plan.sh
+. "$root/infra/setup/plan.sh"
 
 system_path=$(outside_path "$PATH")
-
-# npm runs scripts in the project's folder; a path is meant from where the user was.
-absolute() { (cd -- "${INIT_CWD:-$PWD}" && readlink -m -- "$1"); }
 
 arguments="bash infra/setup.sh [--tests | --lock | --no-nix] [--flavor FLAVOR] [--file PATH]... [--source NAME=FOLDER]..."
 
@@ -51,6 +58,7 @@ parse_arguments() {
       --tests) purpose=tests node_min=24.0 ;; # the tests clean up with `await using`
       --lock) purpose=lock ;;
       --no-nix) purpose=no-nix ;;
+      --node) purpose=node ;;
       --flavor | --file | --source)
         [ -n "${2:-}" ] || usage "$1 names nothing" "$1" "$1 and a value"
         case "$1" in
@@ -111,27 +119,37 @@ main() {
   parse_arguments "$@"
   check_platform
   mkdir -p "$local_dir/bin" || fail SETUP_FOLDER "cannot write to this checkout" "make it writable for $(id -un)" "$local_dir"
-  export PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UPDATE_CHECK=1
   take_turn
-  if system_nix_fits || { [ "$purpose" = no-nix ] && ! bundle_unpacked always; }; then bundle_nix=never; else bundle_nix=always; fi
+  make_plan
+  tell_plan
   setup_packages "$purpose"
   setup_node
-  setup_npm_packages
-  case "$purpose" in tests | lock) setup_uv ;; esac
-  if [ "$purpose" = lock ]; then
-    by_hand="node infra/lock.ts --help"
-    setup_environment
-  else
-    [ "$purpose" != no-nix ] || by_hand="pulumi preview"
-    setup_pulumi
-    setup_nix
-    setup_environment
-    setup_plugin
-    setup_store
-    setup_stack
-    setup_downloads
-  fi
+  case "$purpose" in
+    node) by_hand="npm run" ;;
+    lock)
+      by_hand="node infra/lock.ts --help"
+      setup_npm_packages
+      setup_uv
+      setup_environment
+      ;;
+    *) setup_stack_tools ;;
+  esac
+  tell_failed_wheels
   finish
+}
+
+# What the engine and its stack want.
+setup_stack_tools() {
+  [ "$purpose" != no-nix ] || by_hand="pulumi preview"
+  setup_npm_packages
+  [ "$purpose" != tests ] || setup_test_tools
+  setup_pulumi
+  setup_plugin
+  setup_nix
+  setup_environment
+  setup_store
+  setup_stack
+  setup_downloads
 }
 
 main "$@"

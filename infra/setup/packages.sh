@@ -10,6 +10,7 @@ test_tools=(zsh:zsh dockerd:docker.io docker:docker.io docker-registry:docker-re
 lock_tools=(python3:python3 git:git jq:jq tar:tar flock:util-linux)
 
 apt_updated=no
+apt_failed=no # of what apt could not do, one problem is made
 
 # as_root COMMAND...: false where this needs a question that set-up must not ask.
 as_root() {
@@ -20,14 +21,16 @@ can_be_root() {
   [ "$(id -u)" -eq 0 ] || { type -P sudo >/dev/null && sudo -n true 2>/dev/null; }
 }
 
-# apt_get ARG...: quiet unless it fails; a service that apt starts must not inherit set-up's lock (descriptor 9).
+# apt_get ARG...: false, with the problem noted, where it fails.
 apt_get() {
   local log=$local_dir/apt.log
-  if as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 9>&-; then
+  [ "$apt_failed" = no ] || return 1
+  if slow "apt-get $*" "$log" elapsed as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 "$@"; then
     return 0
   fi
-  problem SETUP_APT_FAILED "apt-get $1 failed: $(tail -n 3 "$log" | tr '\n' ' ')" \
-    "run it by hand to see more: sudo apt-get $*" "$log"
+  apt_failed=yes
+  problem SETUP_APT_FAILED "apt-get $1 failed" "run it by hand to see more: sudo apt-get $*" "$(last_said "$log" 3) ($log)" \
+    "package lists and packages from the mirrors of this machine's apt"
   return 1
 }
 
@@ -51,7 +54,6 @@ apt_install() {
       "root, or sudo without a password"
     return 1
   fi
-  progress "installing with apt: $*"
   apt_update_once || return 1
   apt_get install --no-install-recommends "$@"
 }
@@ -59,14 +61,12 @@ apt_install() {
 # has_tool NAME: also where an unprivileged user's PATH lacks the sbin folders.
 has_tool() { PATH=$system_path:/usr/sbin:/sbin type -P "$1" >/dev/null; }
 
-has_pip() { has_tool pip3 || has_tool pip || PATH=$system_path python3 -m pip --version >/dev/null 2>&1; }
-
 # locks_name KEY: whether the flavor's locks name a file of this kind.
 locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
 
-# missing_packages run|tests|lock|no-nix: what this machine lacks for that, one package a line.
+# missing_packages run|tests|lock|no-nix|node: what this machine lacks for that, one package a line.
 missing_packages() {
-  local pair wanted=(node:nodejs npm:npm)
+  local pair wanted=()
   case "$1" in
     run) wanted+=("${run_tools[@]}") ;;
     tests) wanted+=("${run_tools[@]}" "${test_tools[@]}") ;;
@@ -79,14 +79,24 @@ missing_packages() {
       ! locks_name url || wanted+=(curl:curl)
       ;;
   esac
-  if [ "$1" != lock ] && ! pulumi_without_download && ! has_tool wget; then wanted+=(curl:curl curl:ca-certificates); fi
+  case "$1" in
+    node | lock) ;;
+    *) if ! has_downloader && ! all_official; then wanted+=(curl:curl curl:ca-certificates); fi ;;
+  esac
   for pair in "${wanted[@]}"; do
     has_tool "${pair%%:*}" || printf '%s\n' "${pair#*:}"
   done
-  [ "$1" = no-nix ] || has_pip || printf 'python3-pip\n'
+  has_pip || ! wants_pip "$1" || printf 'python3-pip\n'
 }
 
-# setup_packages run|tests|lock|no-nix
+# wants_pip run|tests|lock|no-nix|node: for the layers' files, or for a program that is not there.
+wants_pip() {
+  case "$1" in run | tests | lock) return 0 ;; esac
+  if ! system_node_fits && [ ! -d "$(wheel_folder node)" ]; then return 0; fi
+  [ "$1" = no-nix ] && [ "$engine_way" = build ] && ! system_go_fits
+}
+
+# setup_packages run|tests|lock|no-nix|node
 setup_packages() {
   local missing
   mapfile -t missing < <(missing_packages "$1" | sort -u)

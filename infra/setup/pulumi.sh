@@ -1,143 +1,204 @@
-# The Pulumi CLI with its language host, and the provider plugin that the stack uses. Sourced by ../setup.sh.
+# The Pulumi CLI, its language host for Node.js, and the provider plugin of the stack's commands: Pulumi's own; where these two cannot
+# be had, what stands in for them (infra/pulumi). Sourced by ../setup.sh.
 # shellcheck shell=bash
 
-pulumi_version=3.259.0 # what is downloaded, and the oldest that is taken from PATH
-command_version=1.2.1  # package.json pins the same
+pulumi_min=3.259.0    # the oldest that is taken from PATH, and was tried
+command_version=1.2.1 # package.json pins the same
 plugin_dir=$local_dir/pulumi/plugins/resource-command-v$command_version
+official=pulumi-$pulumi_version
+built=pulumi-$pulumi_version-built
+command_kept=resource-command-$command_version
+download_site=https://get.pulumi.com/releases/sdk
+stand_in_mark="# stand-in of comfyui-image"
 pulumi_tried=()
+site_answers=unknown
+engine_way=found # or download, or build
 
-# pulumi_fits FILE: new enough, with the Node.js language host beside it or on PATH.
+# pulumi_fits FILE: new enough, with its language host beside it, where the engine looks for it (plugins on PATH are ignored).
 pulumi_fits() {
   local version
   version=$("$1" version 2>/dev/null) || return 1
-  at_least "$version" "$pulumi_version" || return 1
-  [ -x "$(dirname -- "$(readlink -f -- "$1")")/pulumi-language-nodejs" ] || system_tool pulumi-language-nodejs >/dev/null
+  at_least "$version" "$pulumi_min" && [ -x "$(dirname -- "$(readlink -f -- "$1")")/pulumi-language-nodejs" ]
 }
 
-bundle_fits() { [ "$bundle_state" != failed ] && [ -x "$toolchain/install.sh" ] && [ "$(uname -s)/$(uname -m)" = Linux/x86_64 ]; }
-
-# bundle_unpacked always|never: by an earlier run that may have had another COMFYUI_TOOLCHAIN, into this very folder.
-bundle_unpacked() {
-  case "$(cat "$local_dir/toolchain/.set-up" 2>/dev/null || echo none)" in
-    "$1 $local_dir "*) [ -x "$local_dir/toolchain/bin/pulumi" ] && [ -x "$plugin_dir/pulumi-resource-command" ] ;;
-    *) return 1 ;;
-  esac
+system_pulumi_fits() {
+  local file
+  file=$(system_tool pulumi) && pulumi_fits "$file"
 }
 
-pulumi_without_download() {
-  bundle_fits || bundle_unpacked "$bundle_nix" || [ -x "$local_dir/pulumi-cli/pulumi" ] || { system_tool pulumi >/dev/null && pulumi_fits "$(system_tool pulumi)"; }
-}
+# is_stand_in FILE: a script of ours, in the place of a program of Pulumi's.
+is_stand_in() { [ "$(head -c 200 -- "$1" 2>/dev/null | LC_ALL=C sed -n '2{p;q}')" = "$stand_in_mark" ]; }
 
-# unpack_bundle always|never: with its Nix or without; skipped where the same bundle is in place.
-unpack_bundle() {
-  local stamp log=$local_dir/toolchain.log
-  if ! bundle_fits; then
-    bundle_unpacked "$1"
-    return
+command_is_official() { [ -x "$plugin_dir/pulumi-resource-command" ] && ! is_stand_in "$plugin_dir/pulumi-resource-command"; }
+
+has_downloader() { has_tool curl || has_tool wget; }
+
+# The release's checksums, asked for once: decides for the CLI and the plugin whether anything is downloaded. A site that is out of
+# reach costs seconds.
+site_reached() {
+  local sums=$local_dir/pulumi-checksums.txt url=$download_site/pulumi-$pulumi_version-checksums.txt
+  if [ "$site_answers" = unknown ]; then
+    site_answers=no
+    if has_tool curl; then
+      curl -fsSL --connect-timeout 5 --max-time 15 -o "$sums" "$url" && site_answers=yes
+    else
+      wget -nv --tries=1 --dns-timeout=5 --connect-timeout=5 --read-timeout=10 -O "$sums" "$url" && site_answers=yes
+    fi 2>"$local_dir/download.log"
   fi
-  stamp="$1 $local_dir $(sha256sum <"$toolchain/SHA256SUMS")"
-  if bundle_unpacked "$1" && [ "$(cat "$local_dir/toolchain/.set-up")" = "$stamp" ]; then return 0; fi
-  progress "unpacking the tools of $toolchain"
-  if ! TOOLCHAIN_NIX=$1 "$toolchain/install.sh" "$local_dir/toolchain" >"$log" 2>&1; then
-    # Not an error yet: there are other ways.
-    bundle_state=failed bundle_note="install.sh failed in $toolchain: $(tail -n 1 "$log")"
+  [ "$site_answers" = yes ]
+}
+
+# Sets engine_way, as far as it shows beforehand.
+choose_engine_way() {
+  engine_way=found
+  if system_pulumi_fits || [ -d "$tools/$official" ]; then return 0; fi
+  if has_downloader && site_reached; then
+    engine_way=download
+  elif [ ! -d "$tools/$built" ] && ! engine_here; then
+    engine_way=build
+  fi
+}
+
+# Whether there may be something to ask the download site for.
+all_official() { { system_pulumi_fits || [ -d "$tools/$official" ]; } && command_is_official; }
+
+# fetch URL FILE: goes on with what is there; a connection that breaks or stalls is made again.
+fetch() {
+  local attempt
+  for attempt in 1 2 3 4; do
+    if has_tool curl; then
+      curl -fsSL --connect-timeout 20 --speed-limit 1000 --speed-time 30 -C - -o "$2" "$1" && return 0
+    else
+      wget -nv --tries=1 --timeout=30 -c -O "$2" "$1" && return 0
+    fi
+    sleep "$attempt"
+  done
+  return 1
+}
+
+archive_fetched() { printf '%s MB' $(($(stat -c %s "$archive_file" 2>/dev/null || echo 0) / 1000000)); }
+
+# download_pulumi FOLDER: the official release, if it is what its checksums say.
+download_pulumi() {
+  local arch name sum archive_file log=$local_dir/download.log
+  case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) return 1 ;; esac
+  name=pulumi-v$pulumi_version-linux-$arch.tar.gz
+  archive_file=$tools/.$name
+  slow "downloading $download_site/$name" "$log" archive_fetched fetch "$download_site/$name" "$archive_file" || return 1
+  sum=$(awk -v name="$name" '$2 == name { print $1 }' "$local_dir/pulumi-checksums.txt")
+  if [ "$(sha256sum <"$archive_file")" != "$sum  -" ]; then
+    printf '%s\n' "$name has other bytes than its checksum says" >"$log"
+    rm -f -- "$archive_file" # the next set-up begins anew
     return 1
   fi
-  printf '%s\n' "$stamp" >"$local_dir/toolchain/.set-up"
-  bundle_state=installed
-}
-
-# download URL FILE: what goes wrong is in .local/download.log.
-download() {
-  if has_tool curl; then
-    curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$1"
-  else
-    wget -nv --tries=3 --timeout=20 -O "$2" "$1"
-  fi 2>"$local_dir/download.log"
-}
-
-# The official release, checked against its published checksums. Tests stand in for the server: this is the one way
-# here that has not been taken for real.
-download_pulumi() {
-  local base=https://get.pulumi.com/releases/sdk arch work archive
-  case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) return 1 ;; esac
-  archive=pulumi-v$pulumi_version-linux-$arch.tar.gz
-  work=$(mktemp -d "$local_dir/pulumi-cli.XXXXXX")
-  progress "downloading $base/$archive"
-  if download "$base/$archive" "$work/$archive" && download "$base/pulumi-$pulumi_version-checksums.txt" "$work/sums" &&
-    (cd "$work" && grep -F " $archive" sums | sha256sum --check --quiet --strict -) >"$local_dir/download.log" 2>&1 && tar -C "$work" -xzf "$work/$archive"; then
-    rm -rf -- "$local_dir/pulumi-cli"
-    mv -- "$work/pulumi" "$local_dir/pulumi-cli"
-    rm -rf -- "$work"
-    return 0
-  fi
-  rm -rf -- "$work"
-  return 1
+  tar -C "$1" --strip-components=1 -xzf "$archive_file" 2>"$log" && rm -f -- "$archive_file"
 }
 
 # Each way in turn; says into $pulumi_tried why one was not taken.
 find_pulumi() {
   local file
+  host=official
+  if system_pulumi_fits; then
+    unlink_own pulumi
+    rm -rf -- "$local_dir/pulumi-cli"
+    pulumi_from=$(system_tool pulumi) pulumi_state=found
+    return 0
+  fi
   if file=$(system_tool pulumi); then
-    if pulumi_fits "$file"; then
-      unlink_own pulumi pulumi-language-nodejs pulumi-resource-pulumi-nodejs
-      pulumi_from=$file
-      return 0
-    fi
-    pulumi_tried+=("PATH: $file is older than $pulumi_version or has no Node.js language host")
+    pulumi_tried+=("PATH: $file is older than $pulumi_min or has no Node.js language host beside it")
   else
     pulumi_tried+=("PATH: no pulumi")
   fi
-  if unpack_bundle "$bundle_nix"; then
-    link "$local_dir"/toolchain/bin/pulumi*
-    pulumi_from="bundle, into .local/toolchain" pulumi_state=$bundle_state
-    return 0
-  fi
-  pulumi_tried+=("bundle: $bundle_note")
-  if [ ! -x "$local_dir/pulumi-cli/pulumi" ]; then
-    if ! download_pulumi; then
-      pulumi_tried+=("download: $pulumi_version from https://get.pulumi.com/releases/sdk: $(tail -n 1 "$local_dir/download.log")")
-      return 1
+  if [ -d "$tools/$official" ] || site_reached; then
+    if keep "$official" download_pulumi; then
+      rm -rf -- "$local_dir/pulumi-cli"
+      link "$tools/$official/pulumi"
+      pulumi_from="download" pulumi_state=$keep_state
+      return 0
     fi
-    pulumi_state=installed
   fi
-  link "$local_dir"/pulumi-cli/pulumi "$local_dir"/pulumi-cli/pulumi-language-nodejs "$local_dir"/pulumi-cli/pulumi-resource-pulumi-nodejs
-  pulumi_from="download, into .local/pulumi-cli"
+  pulumi_tried+=("download: $pulumi_version from $download_site: $(last_said "$local_dir/download.log" 1)")
+  host="stand-in (infra/pulumi)"
+  if ! keep "$built" build_engine; then
+    pulumi_tried+=("Go modules: ${engine_why:-another set-up that was building it failed}")
+    return 1
+  fi
+  pulumi_from="built from its Go modules" pulumi_state=$keep_state
+  take_built
 }
 
-install_command_plugin() {
-  local archive=$toolchain/linux-amd64/pulumi-resource-command-v$command_version-linux-amd64.tar.gz from=() log=$local_dir/plugin.log
-  if bundle_fits && [ -f "$archive" ]; then from=(--file "$archive"); fi
-  if pulumi plugin install resource command "$command_version" "${from[@]}" --non-interactive --color never >"$log" 2>&1; then
-    return 0
+# The built engine into this checkout, with the language host beside it: where it lies says whose language host it starts.
+take_built() {
+  if ! [ "$local_dir/pulumi-cli/pulumi" -ef "$tools/$built/pulumi" ] && ! cmp -s "$local_dir/pulumi-cli/pulumi" "$tools/$built/pulumi"; then
+    place "$tools/$built" "$local_dir/pulumi-cli" || return 1
   fi
-  problem SETUP_PLUGIN_MISSING "the Pulumi plugin command $command_version could not be installed: $(tail -n 2 "$log" | tr '\n' ' ')" \
-    "check the network, then run set-up again" "$log"
-  return 1
+  stand_in "$local_dir/pulumi-cli/pulumi-language-nodejs" ../.. language-host
+  link "$local_dir/pulumi-cli/pulumi"
 }
 
-# Runs after env.sh has been read, so that the plugin goes where the program looks.
-setup_plugin() {
-  local state=found
-  [ "$have_pulumi" = yes ] || return 0
-  if [ ! -x "$plugin_dir/pulumi-resource-command" ]; then
-    install_command_plugin || return 0
-    state=installed
-  fi
-  row "plugin command" "$command_version" .local/pulumi "${bundle_state/found/$state}"
+# stand_in FILE UP PART: a program that runs infra/pulumi/PART; UP leads from its folder to the checkout, wherever that is moved to.
+stand_in() {
+  write_file "$1" 755 <<EOF
+#!/bin/sh
+$stand_in_mark
+root=\${0%/*}/$2
+node=\$root/.local/bin/node
+[ -x "\$node" ] || node=node
+exec "\$node" "\$root/infra/pulumi/$3/main.ts" "\$@"
+EOF
+}
+
+# Where Go is all that lacks, that is a matter of this; where pip brings nothing else either, one problem says so for all.
+no_engine() {
+  case "${#wheels_failed[@]} ${wheels_failed[*]}" in
+    '1 go '*) wheels_failed=() ;;
+    *' go '*) return 0 ;;
+  esac
+  problem SETUP_NO_ENGINE "no Pulumi engine can be had here" \
+    "install Pulumi (https://www.pulumi.com/docs/iac/download-install/) and run set-up again; without it the image can still be built: . .local/env.sh && nix run path:./layers#build-incremental" \
+    "$(printf '%s; ' "${pulumi_tried[@]::2}")${pulumi_tried[2]:-}" "pulumi $pulumi_min or newer from one of these"
 }
 
 setup_pulumi() {
   local version
-  pulumi_from='' pulumi_state=found have_pulumi=no
-  if find_pulumi; then
-    have_pulumi=yes
-    version=$(PATH=$local_dir/bin:$PATH pulumi version)
-    row pulumi "${version#v}" "$pulumi_from" "$pulumi_state"
+  have_pulumi=no
+  if ! find_pulumi; then
+    row pulumi - - "missing (>= $pulumi_min)"
+    no_engine
     return 0
   fi
-  row pulumi - - "missing (>= $pulumi_version)"
-  problem SETUP_NO_ENGINE "no Pulumi engine can be had here" \
-    "install Pulumi (https://www.pulumi.com/docs/iac/download-install/) and run set-up again; without it the image can still be built: . .local/env.sh && nix run path:./layers#build-incremental" \
-    "$(printf '%s; ' "${pulumi_tried[@]::2}")${pulumi_tried[2]:-}" "pulumi $pulumi_version or newer from one of these"
+  have_pulumi=yes
+  version=$(PATH=$local_dir/bin:$PATH pulumi version)
+  row pulumi "${version#v}" "$pulumi_from" "$pulumi_state"
+  row "language host" - "$host" "$pulumi_state"
 }
+
+# install_command FOLDER: by Pulumi, which knows where its plugins are; in a home of its own.
+install_command() {
+  local home=$1/home log=$local_dir/plugin.log
+  slow "fetching Pulumi's plugin command $command_version" "$log" elapsed \
+    env PATH="$local_dir/bin:$PATH" PULUMI_HOME="$home" \
+    timeout 300 pulumi plugin install resource command "$command_version" --non-interactive --color never || return 1
+  mv -- "$home/plugins/resource-command-v$command_version"/* "$1/" && rm -rf -- "$home"
+}
+
+setup_plugin() {
+  local state=found
+  [ "$have_pulumi" = yes ] || return 0
+  if command_is_official; then
+    row "plugin command" "$command_version" official found
+    return 0
+  fi
+  if { [ -d "$tools/$command_kept" ] || { has_downloader && site_reached; }; } && keep "$command_kept" install_command; then
+    place "$tools/$command_kept" "$plugin_dir"
+    row "plugin command" "$command_version" official installed
+    return 0
+  fi
+  is_stand_in "$plugin_dir/pulumi-resource-command" || state=installed
+  rm -rf -- "$plugin_dir.partial" "$plugin_dir.lock"
+  mkdir -p -- "$plugin_dir"
+  stand_in "$plugin_dir/pulumi-resource-command" ../../../.. command
+  row "plugin command" "$command_version" "stand-in (infra/pulumi)" "$state"
+}
+
+stand_ins_used() { is_stand_in "$local_dir/pulumi-cli/pulumi-language-nodejs" || is_stand_in "$plugin_dir/pulumi-resource-command"; }

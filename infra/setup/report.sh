@@ -19,8 +19,43 @@ problem() {
   problems+=("$text")
 }
 
+# last_said LOG LINES: the end of what a program said, in one line.
+last_said() { { grep -v '^[[:space:]]*$' "$1" 2>/dev/null || :; } | tail -n "$2" | tr -s '\t ' ' ' | paste -sd ' '; }
+
 # progress MESSAGE: something slow begins.
 progress() { say "set-up: $1"; }
+
+# slow MESSAGE LOG HOW_FAR COMMAND...: a step that may take long, with all its output in LOG. Says every ten seconds, on a terminal
+# every second, what `HOW_FAR LOG` prints. What the command starts must not inherit set-up's lock (descriptor 9).
+slow() {
+  local message=$1 log=$2 how_far=$3 beat code=0
+  shift 3
+  progress "$message"
+  : >"$log"
+  heartbeat "$message" "$log" "$how_far" 9>&- &
+  beat=$!
+  "$@" >"$log" 2>&1 9>&- || code=$?
+  kill "$beat" 2>/dev/null || : # by then it may have ended
+  wait "$beat" 2>/dev/null || :
+  if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+  return "$code"
+}
+
+# In the background, where Ctrl-C does not reach it: ends with set-up.
+heartbeat() { # MESSAGE LOG HOW_FAR
+  local began=$SECONDS next=10
+  while sleep 1 && kill -0 $$ 2>/dev/null; do
+    if [ -t 2 ]; then
+      printf '\r\033[Kset-up: %s: %s' "$1" "$("$3" "$2")" >&2
+    elif [ $((SECONDS - began)) -ge "$next" ]; then
+      progress "$1: $("$3" "$2")"
+      next=$((next + 10))
+    fi
+  done
+}
+
+# shellcheck disable=SC2154  # heartbeat's
+elapsed() { printf '%s s' $((SECONDS - began)); }
 
 print_rows() {
   local entry tool version from state from_width=4
@@ -73,12 +108,12 @@ outside_path() {
   printf '%s\n' "${kept#:}"
 }
 
-# link TARGET...: each into .local/bin, relative to it, so that a moved checkout still works.
+# link TARGET [NAME]: into .local/bin; where it is in this checkout relative to it, so that a moved one still works.
 link() {
-  local target
-  for target in "$@"; do
-    ln -sfn "../${target#"$local_dir"/}" "$local_dir/bin/${target##*/}"
-  done
+  case "$1" in
+    "$local_dir"/*) ln -sfn "../${1#"$local_dir"/}" "$local_dir/bin/${2:-${1##*/}}" ;;
+    *) ln -sfn "$1" "$local_dir/bin/${2:-${1##*/}}" ;;
+  esac
 }
 
 # unlink_own NAME...: the system's tool is used from now on.

@@ -30,7 +30,9 @@ NIX_CONFIG=$(quoted "$(nix_settings)")
 export COMFYUI_ROOT PATH PULUMI_HOME PULUMI_BACKEND_URL PULUMI_CONFIG_PASSPHRASE_FILE PULUMI_STACK PULUMI_CONTINUE_ON_ERROR
 export PULUMI_SKIP_UPDATE_CHECK PULUMI_IGNORE_AMBIENT_PLUGINS NODE_COMPILE_CACHE NIX_CONFIG
 EOF
-  if [ -x "$local_dir/toolchain/bin/pulumi" ]; then printf '%s\n' 'export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true # the bundle has them'; fi
+  # What `up` fetches goes where set-up keeps what it fetched.
+  if [ "$downloads" != "$local_dir/downloads" ]; then printf 'export COMFYUI_DOWNLOADS=%s\n' "$(quoted "$downloads")"; fi
+  if stand_ins_used; then printf '%s\n' 'export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true # their download site was out of reach'; fi
 }
 
 # write_file FILE MODE: standard input, only where it differs.

@@ -18,7 +18,7 @@ test("a cold build with another Nix, one core, an optimised store, another umask
   // As a checkout under that umask leaves them.
   await cold.bash("chmod -R go= layers infra stacks");
   const env = {
-    PATH: `${await otherNix()}:${cold.env["PATH"]}`,
+    PATH: `${await otherNix("sid")}:${cold.env["PATH"]}`,
     NIX_CONFIG: `${cold.env["NIX_CONFIG"]}\nauto-optimise-store = true\ncores = 1\nmax-jobs = 1\n`,
   };
   const versions = [await warm.run("nix", ["--version"]), await cold.run("nix", ["--version"], { env })].map(({ stdout }) => stdout.trim());

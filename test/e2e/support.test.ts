@@ -1,7 +1,7 @@
 /** The parts that the other tests stand on, each shown with the real thing. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -11,7 +11,7 @@ import { changedFiles } from "../../infra/preview/steps.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { Docker } from "../support/docker.ts";
 import { applyEdit, describeEdit, EDIT_KINDS, listEntries, planEdits } from "../support/edits.ts";
-import { otherNix, patchelf } from "../support/other-nix.ts";
+import { otherNix } from "../support/other-nix.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import { processes } from "../support/proc-tree.ts";
 import { run, start } from "../support/process.ts";
@@ -19,6 +19,9 @@ import { destroy, preview, previewDiff, recover, stackOutput, startUp, up } from
 import { overlapped } from "../support/pulumi-events.ts";
 import { Registry } from "../support/registry.ts";
 import { EMPTY_STORE, Sandbox } from "../support/sandbox.ts";
+
+/** A static program that is there wherever the tests are set up. */
+const PATCHELF = realpathSync(join(CHECKOUT, ".local/bin/patchelf"));
 
 async function emptySandbox(t: TestContext): Promise<Sandbox> {
   const sandbox = await Sandbox.create({ store: EMPTY_STORE });
@@ -166,7 +169,7 @@ test("a killed engine leaves a readable event log, and what it started is found"
 for (const [kind, version] of [["installed", /^\d+\./], ["newer", /^(2[3-9]|[3-9]\d)\./]] as const) {
   test(`dockerd (${kind}) runs a container, pushes to and pulls from a registry on this machine`, async (t) => {
     const folder = await temporary(t);
-    await cp(await patchelf(), join(folder, "program"));
+    await cp(PATCHELF, join(folder, "program"));
     const docker = await Docker.start(kind);
     t.after(() => docker.stop());
     assert.match(await docker.version(), version);
@@ -215,12 +218,12 @@ test("a registry tells what it received, blob by blob", async (t) => {
 
 test("another Nix builds on a sandbox's store", async (t) => {
   const sandbox = await emptySandbox(t);
-  const env = { PATH: `${await otherNix()}:${sandbox.env.PATH}` };
+  const env = { PATH: `${await otherNix("sid")}:${sandbox.env.PATH}` };
   const { stdout } = await sandbox.run("nix", ["--version"], { env });
   const own = (await sandbox.run("nix", ["--version"])).stdout;
   assert.match(stdout, /^nix \(Nix\) 2\.(1[89]|[2-9]\d)\./);
   assert.notEqual(stdout, own);
-  await cp(await patchelf(), sandbox.host("../tmp/patchelf"));
+  await cp(PATCHELF, sandbox.host("../tmp/patchelf"));
   await cp(readlinkSync(`/proc/${process.pid}/exe`), sandbox.host("../tmp/program"));
   const expression = `derivation {
     name = "trivial"; system = "x86_64-linux"; builder = ./patchelf;

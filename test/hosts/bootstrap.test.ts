@@ -1,7 +1,6 @@
 /** What a bootstrap makes of bare Debian 13 hosts, run as `ssh root@HOST bash -s`: a build host, a cache host, a builder. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { longestText, type BootstrapSettings } from "../../infra/bootstrap.ts";
@@ -9,6 +8,7 @@ import { textFor } from "../../infra/bootstrap-text.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 import { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork } from "../support/host-network.ts";
+import { otherNix } from "../support/other-nix.ts";
 import { type Result, start } from "../support/process.ts";
 
 const network = await HostNetwork.start();
@@ -137,23 +137,25 @@ test("a bootstrap that is killed is continued by the next, whatever it was doing
   }
   // As dpkg leaves a package in whose unpacking it was killed.
   await machine.bash("apt-get install -qq -y zstd >/dev/null && sed -i '/^Package: zstd$/,/^$/s/^Status: .*/Status: install reinstreq half-installed/' /var/lib/dpkg/status");
-  const settings = { ...BUILD, bucketNix: { path: await bringNix(machine), nixpkgs: "github:NixOS/nixpkgs", daemon: true } };
+  const path = await bringNix(machine);
+  const settings = { ...BUILD, bucketNix: { path, nixpkgs: "github:NixOS/nixpkgs", daemon: true } };
   const first = await bootstrap(machine, settings);
   await changesNothing(machine, settings, first);
   await machine.startUnits();
   await as(machine, "comfyui", `${BUILD_SOMETHING} --option substitute false`);
   // Nix's daemon is the one that can read a bucket, and so is the client of the scripts; people have the distribution's.
   const { stdout: versions } = await as(machine, "comfyui", "nix store info --json | jq -r .version; nix --version; . /tmp/infra/hosts/common.sh; nix --version");
-  assert.deepEqual(versions.trim().split("\n"), ["2.34.8", "nix (Nix) 2.26.3", "nix (Nix) 2.34.8"]);
+  const { stdout: brought } = await machine.run([join(path, "bin/nix"), "--version"]);
+  assert.doesNotMatch(brought, / 2\.26\./);
+  assert.deepEqual(versions.trim().split("\n"), [brought.trim().replace("nix (Nix) ", ""), "nix (Nix) 2.26.3", brought.trim()]);
 });
 
-/** The bundle's Nix, which is built with S3, in the one place where it runs; answers its folder. */
+/** A newer Nix, which opens buckets, in the one place where it runs; answers its folder. */
 async function bringNix(machine: HostMachine): Promise<string> {
-  const toolchain = join(CHECKOUT, ".local/toolchain");
-  const name = readdirSync(toolchain).find((each) => each.startsWith("nix-")) ?? assert.fail("the bundle's Nix is not set up");
-  await machine.copyIn(toolchain, ["-C", toolchain, name]);
+  const folder = dirname(await otherNix("sid"));
+  await machine.copyIn(folder, ["-C", folder, "."]);
   await machine.copyIn("/tmp", ["-C", CHECKOUT, "infra/hosts"]);
-  return join(toolchain, name);
+  return folder;
 }
 
 test("what stands in a bootstrap's way is named, and what was there stays", async () => {

@@ -10,7 +10,7 @@ export const CHECKOUT = resolve(import.meta.dirname, "../..");
 /** Variables of the surrounding shell that would make a sandbox behave unlike a fresh machine of this kind. */
 const NOT_INHERITED = [
   /^(PULUMI_|NIX_|XDG_|DOCKER_)/,
-  /^COMFYUI_(?!DEBIAN_MIRROR$|TOOLCHAIN$)/,
+  /^COMFYUI_(?!DEBIAN_MIRROR$)/,
   /^(NODE_OPTIONS|NODE_TEST_CONTEXT|REGISTRY_AUTH_FILE|TMPDIR|PWD|OLDPWD)$/,
 ];
 
@@ -18,10 +18,7 @@ const NOT_INHERITED = [
 export function machineEnvironment(checkout: string): Record<string, string> {
   const own = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.some((pattern) => pattern.test(name)));
   const path = (process.env.PATH ?? "").split(":").filter((folder) => !folder.startsWith(`${checkout}/`));
-  // A checkout looks for the bundle beside itself; a sandbox lies elsewhere.
-  const bundle = process.env.COMFYUI_TOOLCHAIN ?? resolve(checkout, "../shared/toolchain");
-  const toolchain: Record<string, string> = existsSync(bundle) ? { COMFYUI_TOOLCHAIN: bundle } : {};
-  return { ...(Object.fromEntries(own) as Record<string, string>), ...toolchain, PATH: path.join(":") };
+  return { ...(Object.fromEntries(own) as Record<string, string>), PATH: path.join(":") };
 }
 
 /** The project's files: all that git tracks or would add. */
@@ -66,7 +63,8 @@ async function entries(folder: string): Promise<string[]> {
 export async function shareTools(checkout: string, project: string, root: string): Promise<Bind[]> {
   if (!existsSync(join(checkout, ".local/env.sh"))) throw new Error("no .local/env.sh: run 'bash infra/setup.sh --tests' first");
   const plugins = (await entries(join(checkout, ".local/pulumi/plugins"))).map((name) => `.local/pulumi/plugins/${name}`);
-  const shared = ["node_modules", ".local/bin", ".local/toolchain", ".local/node", ".local/uv", ...plugins];
+  // What .local/bin links to: within the checkout, where COMFYUI_DOWNLOADS names no other folder.
+  const shared = ["node_modules", ".local/bin", ".local/downloads/tools", ".local/pulumi-cli", ...plugins];
   const binds: Bind[] = [];
   for (const path of shared.filter((each) => existsSync(join(checkout, each)))) {
     if (lstatSync(join(checkout, path)).isDirectory()) {

@@ -4,15 +4,16 @@ import { once as event } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { CHECKOUT } from "./checkout.ts";
 import { using } from "./cleanup.ts";
 
 export function testCache(): string {
   return process.env.COMFYUI_TEST_CACHE ?? "/var/cache/comfyui-test";
 }
 
-/** Files by hash that prefetch.sh once downloaded; shared with the checkouts where COMFYUI_DOWNLOADS says so. */
+/** What set-up keeps for all checkouts, this one and those that tests make: programs by version, and the layers' files. */
 export function downloads(): string {
-  return process.env.COMFYUI_DOWNLOADS ?? join(testCache(), "downloads");
+  return process.env.COMFYUI_DOWNLOADS ?? join(CHECKOUT, ".local/downloads");
 }
 
 /** An exclusive lock that ends with this process, however it ends: its holder reads from a pipe of ours. */

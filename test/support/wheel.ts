@@ -40,7 +40,7 @@ export function makeWheel({ name, version, tags = "py3-none-any", requires = [],
 }
 
 /** A zip archive of stored files (APPNOTE.TXT 4.3): local headers with the bytes, the directory, its end. */
-function zip(files: readonly (readonly [string, string])[]): Buffer {
+export function zip(files: readonly (readonly [string, string])[]): Buffer {
   const [locals, directory]: [Buffer[], Buffer[]] = [[], []];
   let at = 0;
   for (const [path, text] of files) {

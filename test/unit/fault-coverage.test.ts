@@ -9,14 +9,10 @@ const UNTESTED: Readonly<Record<string, string>> = {
   PREFETCH_STORE: "wants a store that loses files between two commands of one script",
   SETUP_APT_FAILED: "wants a broken package manager in place of the machine's",
   SETUP_DOWNLOADS_FAILED: "its causes are the codes of prefetch.sh, which are tested one by one",
-  SETUP_FOLDER: "wants a checkout that its user cannot write",
+  SETUP_FOLDER: "wants a folder that its user cannot write",
   SETUP_NIX_DAEMON_OLD: "wants a Nix daemon older than 2.18",
-  SETUP_NIX_MISSING: "wants a machine without Nix, whose official installer cannot be reached either",
   SETUP_NIX_SANDBOX: "wants a kernel that allows no namespaces",
-  SETUP_NPM_FAILED: "wants a package index that fails",
-  SETUP_NPM_MISSING: "wants a machine without npm",
   SETUP_PLATFORM: "wants another kind of machine",
-  SETUP_PLUGIN_MISSING: "wants a Pulumi without the plugin's download",
   SETUP_STACK_FAILED: "wants a backend that cannot be written",
 };
 
