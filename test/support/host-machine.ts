@@ -21,6 +21,12 @@ export interface MachineOptions {
   readonly newHostKey?: boolean;
   /** Size in MiB of an empty disk, seen at `disk`. */
   readonly diskMiB?: number;
+  /** Its image has no sshd. */
+  readonly sshd?: false;
+  /** Folders of this machine's, by where they are seen. */
+  readonly volumes?: Readonly<Record<string, string>>;
+  /** The address of the only name server that it asks. */
+  readonly nameServer?: string;
 }
 
 /** What Nix's sandbox wants of a container: namespaces, mounts and a loopback device of its own. */
@@ -68,7 +74,7 @@ export class HostMachine {
     this.#cleanup = cleanup;
   }
 
-  /** A host that answers by SSH. */
+  /** A host that answers by SSH, where it has an sshd. */
   static async start(network: HostNetwork, options: MachineOptions): Promise<HostMachine> {
     return assemble(async (cleanup) => {
       network.before(() => cleanup.run());
@@ -79,9 +85,12 @@ export class HostMachine {
       const place = ["--name", container, "--hostname", options.name, "--network", NETWORK_NAME, "--ip", network.address(options.name)];
       // What lies in /run is gone after a restart, as on any host.
       const mounts = ["--tmpfs", "/run:exec,mode=755", ...(disk === undefined ? [] : ["--device", disk])];
-      await network.docker.run(["run", "--detach", ...place, ...RIGHTS, ...mounts, options.image ?? network.image, "bash", "-c", INIT]);
+      const volumes = Object.entries(options.volumes ?? {}).map(([at, folder]) => `--volume=${folder}:${at}`);
+      const names = options.nameServer === undefined ? [] : [`--dns=${options.nameServer}`];
+      await network.docker.run(["run", "--detach", ...place, ...names, ...RIGHTS, ...mounts, ...volumes, options.image ?? network.image, "bash", "-c", INIT]);
       cleanup.add(() => network.docker.run(["rm", "--force", container]));
       const machine = new HostMachine(network, options, key, disk, container, cleanup);
+      if (options.sshd === false) return machine;
       await machine.run(["bash", "-c", KEYS, "keys", key.public, network.adminKey.public], { input: key.private });
       await machine.startSshd();
       return machine;

@@ -50,7 +50,7 @@ export class HostNetwork {
   readonly folder: string;
   /** Opens every host for root. */
   readonly adminKey: KeyPair;
-  /** The bare Debian. */
+  /** What a host starts from. */
   readonly image: string;
   readonly #net: string;
   readonly #cleanup: Cleanup;
@@ -67,7 +67,8 @@ export class HostNetwork {
     this.#cleanup = cleanup;
   }
 
-  static async start(): Promise<HostNetwork> {
+  /** `makeImage`: what a host starts from; default: a server of Debian 13. */
+  static async start(makeImage: (docker: Docker) => Promise<string> = debianImage): Promise<HostNetwork> {
     return assemble(async (cleanup) => {
       await detachStaleDisks();
       const folder = await mkdtemp(join(tmpdir(), DISKS));
@@ -83,7 +84,7 @@ export class HostNetwork {
       const subnet = ["--subnet", `${bridge.net}.0/24`, "--gateway", `${bridge.net}.1`];
       await docker.run(["network", "create", "--driver", "bridge", ...settings, ...subnet, NETWORK_NAME]);
       await mkdir(join(folder, "disks"));
-      const image = await debianImage(docker);
+      const image = await makeImage(docker);
       return new HostNetwork(docker, bridge, folder, await makeKeyPair(folder, "admin"), image, cleanup);
     });
   }
