@@ -1,5 +1,6 @@
 /** What a plugin of Pulumi's engine is beside its service: a gRPC server on a port that it prints, for as long as the engine lives. */
 import { connect } from "node:http2";
+import { flushCompileCache } from "node:module";
 import grpc from "@grpc/grpc-js";
 
 /** The SDK's own limit: state holds all that a command wrote. */
@@ -25,6 +26,8 @@ export async function serve<Methods extends grpc.UntypedServiceImplementation>(
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   process.stdout.write(`${port}\n`);
+  // Node keeps what it has compiled when it ends by itself, but the engine kills its plugins.
+  flushCompileCache();
 }
 
 /** A method as a function. What it throws is the call's error, by its message; `signal` is aborted when the engine gives the call up. */

@@ -25,8 +25,7 @@ const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
 export const localCommand = commandResource(object(commandInputs), (inputs) => inputs, run);
 
 async function run({ line, inputs: { stdin = "" }, previous, output }: Line<Inputs<typeof commandInputs>>, work: Work): Promise<string | undefined> {
-  const env = { ...process.env, ...(await fitting(previous, work)) };
-  const { child, stdout, stderr, input } = await started(line, env, stdin !== "");
+  const { child, stdin: input, stdout, stderr } = await started(line, { ...process.env, ...(await fitting(previous, work)) });
   const ended = new Promise<string | undefined>((resolve) => {
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (code, signal) => resolve(code === 0 ? undefined : signal === null ? `exit status ${code}` : `signal: ${SIGNALS[signal] ?? signal}`));
@@ -35,22 +34,34 @@ async function run({ line, inputs: { stdin = "" }, previous, output }: Line<Inpu
   work.signal.addEventListener("abort", kill);
   if (work.signal.aborted) kill();
   // A command that does not read its input is no error.
-  input?.on("error", () => undefined).end(stdin);
+  input.on("error", () => undefined).end(stdin);
   // Its children may hold the streams for longer: they belong to the command.
   await Promise.all([output.read("stdout", stdout), output.read("stderr", stderr)]);
   const problem = await ended;
+  input.destroy();
   work.signal.removeEventListener("abort", kill);
   return problem;
 }
 
-/** The command, and this process's ends of its pipes. */
-async function started(line: string, env: NodeJS.ProcessEnv, hasInput: boolean): Promise<{ child: ChildProcess; stdout: Socket; stderr: Socket; input: Socket | undefined }> {
-  const { stdin, stdout, stderr } = await pipes(hasInput);
+interface Started {
+  readonly child: ChildProcess;
+  /** This process's ends of its pipes. */
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+}
+
+async function started(line: string, env: NodeJS.ProcessEnv): Promise<Started> {
+  const { stdin, stdout, stderr } = await pipes();
   try {
-    const child = spawn("/bin/sh", ["-c", line], { stdio: [stdin?.theirs ?? "ignore", stdout.theirs, stderr.theirs], env });
-    return { child, stdout: stdout.ours, stderr: stderr.ours, input: stdin?.ours };
+    const child = spawn("/bin/sh", ["-c", line], { stdio: [stdin.theirs, stdout.theirs, stderr.theirs], env });
+    return { child, stdin: stdin.ours, stdout: stdout.ours, stderr: stderr.ours };
+  } catch (error) {
+    // A line that is longer than an argument can be.
+    for (const { ours } of [stdin, stdout, stderr]) ours.destroy();
+    throw error;
   } finally {
-    for (const pipe of [stdin, stdout, stderr]) if (pipe) closeSync(pipe.theirs);
+    for (const { theirs } of [stdin, stdout, stderr]) closeSync(theirs);
   }
 }
 

@@ -1,15 +1,14 @@
 /**
  * Pipes to a child process. Node's own are sockets, which is another thing for a child: /dev/stdin and /dev/stderr cannot be
- * opened then, and bash takes itself for a remote shell and reads ~/.bashrc. These are named pipes without a name.
+ * opened then, and bash takes itself for a remote shell and reads ~/.bashrc. Node cannot make pipes; a shell makes them, for
+ * here-documents, and Linux lets one process open those of another.
  */
-import { execFile } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 
-const { O_RDONLY, O_RDWR, O_WRONLY, O_NONBLOCK } = constants;
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
 
 export interface Pipe {
   /** This process's end. */
@@ -18,28 +17,28 @@ export interface Pipe {
   readonly theirs: number;
 }
 
-/** Two to read from, and one to write to where it is wanted. */
-export async function pipes(input: boolean): Promise<{ readonly stdout: Pipe; readonly stderr: Pipe; readonly stdin: Pipe | undefined }> {
-  const folder = mkdtempSync(join(tmpdir(), "pulumi-command-"));
-  const [stdout, stderr, stdin] = ["stdout", "stderr", "stdin"].map((name) => join(folder, name)) as [string, string, string];
+/** Holds three pipes, says so, and ends with its input. */
+const HOLDER = "exec 3<<END 4<<END 5<<END\nEND\nEND\nEND\necho\nread -r _";
+
+/** One to write to, two to read from. */
+export async function pipes(): Promise<{ readonly stdin: Pipe; readonly stdout: Pipe; readonly stderr: Pipe }> {
+  const holder = spawn("/bin/sh", ["-c", HOLDER], { stdio: ["pipe", "pipe", "inherit"] });
   try {
-    await promisify(execFile)("mkfifo", ["-m", "600", stdout, stderr, ...(input ? [stdin] : [])]);
-    return { stdout: toRead(stdout), stderr: toRead(stderr), stdin: input ? toWrite(stdin) : undefined };
+    await Promise.race([once(holder.stdout, "data"), once(holder, "exit").then(() => Promise.reject(new Error("/bin/sh could not make pipes")))]);
+    const open = (descriptor: number, flags: number) => openPipe(`/proc/${holder.pid}/fd/${descriptor}`, flags);
+    return {
+      stdin: { ours: new Socket({ fd: open(3, O_WRONLY | O_NONBLOCK), readable: false, writable: true }), theirs: open(3, O_RDONLY) },
+      stdout: { ours: new Socket({ fd: open(4, O_RDONLY | O_NONBLOCK), readable: true, writable: false }), theirs: open(4, O_WRONLY) },
+      stderr: { ours: new Socket({ fd: open(5, O_RDONLY | O_NONBLOCK), readable: true, writable: false }), theirs: open(5, O_WRONLY) },
+    };
   } finally {
-    rmSync(folder, { recursive: true });
+    holder.stdin.end();
   }
 }
 
-// An end is opened without waiting for the other one, and the child's end without the flag that says so.
-
-function toRead(path: string): Pipe {
-  const ours = openSync(path, O_RDONLY | O_NONBLOCK);
-  return { ours: new Socket({ fd: ours, readable: true, writable: false }), theirs: openSync(path, O_WRONLY) };
-}
-
-function toWrite(path: string): Pipe {
-  const both = openSync(path, O_RDWR);
-  const [theirs, ours] = [openSync(path, O_RDONLY), openSync(path, O_WRONLY | O_NONBLOCK)];
-  closeSync(both);
-  return { ours: new Socket({ fd: ours, readable: false, writable: true }), theirs };
+function openPipe(path: string, flags: number): number {
+  const descriptor = openSync(path, flags);
+  if (fstatSync(descriptor).isFIFO()) return descriptor;
+  closeSync(descriptor);
+  throw new Error(`${path} is no pipe: /bin/sh writes here-documents to files`);
 }
