@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { protocol } from "../../infra/request.ts";
 import { AwsStandIn, brokenAws } from "../support/aws-stand-in.ts";
 import { assertFault, recordedCommand, runScript } from "../support/host-scripts.ts";
+import { withBucketNix } from "../support/other-nix.ts";
 import { outputs } from "../support/outputs.ts";
 import type { Result } from "../support/process.ts";
 import type { Sandbox } from "../support/sandbox.ts";
@@ -23,8 +24,9 @@ let url = "";
 
 before(async () => {
   [aws, sandbox] = await Promise.all([AwsStandIn.start(), warmSandbox()]);
-  withCli = { ...Object.fromEntries(Object.entries(aws.env).filter(([key]) => /^AWS_|^PYTHONPATH$|^STAND_IN$|^REAL_AWS$/.test(key))), PATH: `${aws.folder}/bin:${sandbox.env["PATH"]}`, COMFYUI_TRIES: "1" };
-  without = { PATH: `${await brokenAws(sandbox)}:${sandbox.env["PATH"]}` };
+  const path = await withBucketNix(sandbox.env["PATH"]);
+  withCli = { ...Object.fromEntries(Object.entries(aws.env).filter(([key]) => /^AWS_|^PYTHONPATH$|^STAND_IN$|^REAL_AWS$/.test(key))), PATH: `${aws.folder}/bin:${path}`, COMFYUI_TRIES: "1" };
+  without = { PATH: `${await brokenAws(sandbox)}:${path}` };
   await aws.ask("s3api", "create-bucket", "--bucket", BUCKET);
   const everyone = { Effect: "Allow", Principal: "*", Action: "s3:*", Resource: [`arn:aws:s3:::${BUCKET}`, `arn:aws:s3:::${BUCKET}/*`] };
   await aws.ask("s3api", "put-bucket-policy", "--bucket", BUCKET, "--policy", JSON.stringify({ Version: "2012-10-17", Statement: [everyone] }));

@@ -7,7 +7,7 @@ import { parsePathInfos, signatureBy } from "../../infra/ops/cache/path-info.ts"
 import { protocol } from "../../infra/request.ts";
 import { brokenAws } from "../support/aws-stand-in.ts";
 import { newestLog, recordedCommand, runScript } from "../support/host-scripts.ts";
-import { otherNix } from "../support/other-nix.ts";
+import { otherNix, withBucketNix } from "../support/other-nix.ts";
 import type { Result } from "../support/process.ts";
 import { type S3Server, startS3 } from "../support/s3-server.ts";
 import { EMPTY_STORE, type Sandbox } from "../support/sandbox.ts";
@@ -24,7 +24,7 @@ let storePath: string;
 before(async () => {
   sandbox = await warmSandbox();
   bucket = await startS3("layers");
-  env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret", PATH: `${await brokenAws(sandbox)}:${sandbox.env["PATH"]}` };
+  env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret", PATH: `${await brokenAws(sandbox)}:${await withBucketNix(sandbox.env["PATH"])}` };
 });
 after(async () => {
   await bucket?.[Symbol.asyncDispose]();

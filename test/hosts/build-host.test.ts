@@ -8,7 +8,7 @@ import { protocol } from "../../infra/request.ts";
 import { type Builder, startBuilder } from "../support/builder.ts";
 import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
 import { setCheck } from "../support/layer-edits.ts";
-import { otherNix } from "../support/other-nix.ts";
+import { otherNix, withBucketNix } from "../support/other-nix.ts";
 import { outputs } from "../support/outputs.ts";
 import { freePort } from "../support/ports.ts";
 import type { Result } from "../support/process.ts";
@@ -187,7 +187,8 @@ test("a user whom Nix does not trust leaves out a cache and a mirror that are do
   const cache = { ...asked, url, push, trusted: [], signingKey: secret, auth: null, onFailure: "continue", mirror };
   await sandbox.wipeStore(EMPTY_STORE);
   await sandbox.bash("nix-store --init");
-  const env = await untrusting(sandbox, [`substituters = ${url} ${mirror.readUrl}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-positive-ttl = 0", "narinfo-cache-negative-ttl = 0"]);
+  const conf = await untrusting(sandbox, [`substituters = ${url} ${mirror.readUrl}`, `trusted-public-keys = ${asked.publicKey}`, "always-allow-substitutes = true", "narinfo-cache-positive-ttl = 0", "narinfo-cache-negative-ttl = 0"]);
+  const env = { ...conf, PATH: await withBucketNix(sandbox.env["PATH"]) };
   await runScript(sandbox, "open-cache", JSON.stringify({ protocol, stack: "gone", cache, substituters: [] }), { env });
   const request = { ...(await recorded(sandbox, "comfyui-layer2-wheels")), cache: asked };
   const result = await runScript(sandbox, "build-layer", JSON.stringify(request), { env });

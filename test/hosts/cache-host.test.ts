@@ -17,7 +17,7 @@ import { makeSigningKey, startCacheHost } from "../support/cache-host.ts";
 import type { Server } from "../support/cache-servers.ts";
 import type { HostMachine } from "../support/host-machine.ts";
 import { HostNetwork, makeKeyPair, type KeyPair } from "../support/host-network.ts";
-import { otherNix } from "../support/other-nix.ts";
+import { otherNix, type Suite } from "../support/other-nix.ts";
 import { type Result, run, type RunOptions } from "../support/process.ts";
 
 const network = await HostNetwork.start();
@@ -194,14 +194,13 @@ async function protocol(machine: HostMachine): Promise<void> {
 
 async function everyNix(machine: HostMachine): Promise<void> {
   const login = await netrc(machine);
-  const versions: Record<string, string | undefined> = { "2.8": await otherNix("bookworm"), "2.26": await otherNix("trixie"), "2.34": undefined };
-  for (const [version, path] of Object.entries(versions)) {
-    const client = path === undefined ? {} : { path };
-    assert.match((await nix(["--version"], client)).stdout, new RegExp(` ${version.replace(".", "\\.")}\\.`));
-    const into = join(folder, `${machine.name}-${version}`);
+  for (const [suite, version] of Object.entries({ bookworm: / 2\.8\./, trixie: / 2\.26\./, sid: / 2\.(3[4-9]|[4-9]\d)\./ })) {
+    const client = { path: await otherNix(suite as Suite) };
+    assert.match((await nix(["--version"], client)).stdout, version);
+    const into = join(folder, `${machine.name}-${suite}`);
     const wrong = await take(machine, top, { ...client, into, netrc: login, trusted: otherKey.public }, { allowFailure: true });
     assert.notEqual(wrong.code, 0);
-    assert.match(wrong.stderr, /lacks a (valid )?signature|is not signed by|not trusted/, version);
+    assert.match(wrong.stderr, /lacks a (valid )?signature|is not signed by|not trusted/, suite);
     await take(machine, top, { ...client, into, netrc: login });
     await holdsAll(into, paths);
   }
@@ -225,10 +224,9 @@ async function largePath(machine: HostMachine, pair: KeyPair): Promise<void> {
   await push(machine, pair, [large]);
   await nix(["store", "delete", "--store", built, large]);
   const into = join(folder, `${machine.name}-large`);
-  const { seconds } = await take(machine, large, { into, netrc: await netrc(machine) });
+  await take(machine, large, { into, netrc: await netrc(machine) });
   await holdsAll(into, [large]);
   await run("rm", ["-rf", into]);
-  assert.ok(seconds < 300, `${seconds} s`);
 }
 
 async function fullDisk(machine: HostMachine, pair: KeyPair): Promise<void> {

@@ -9,6 +9,7 @@ import { cacheAnswer, imageAnswer, layerAnswer, parseAnswer } from "../../infra/
 import { protocol } from "../../infra/request.ts";
 import { CacheServer } from "../support/cache-server.ts";
 import { assertFault, builtDerivations, newestLog, recordedCommand, runScript, storeName } from "../support/host-scripts.ts";
+import { withBucketNix } from "../support/other-nix.ts";
 import { prefetchedStore } from "../support/prefetched-store.ts";
 import type { Result } from "../support/process.ts";
 import { startS3 } from "../support/s3-server.ts";
@@ -34,8 +35,8 @@ function opening(changes: Request = {}): Request {
   return { protocol, stack: "remote", cache, substituters: [] };
 }
 
-async function open(changes: Request = {}): Promise<Result> {
-  return runScript(sandbox, "open-cache", JSON.stringify(opening(changes)));
+async function open(changes: Request = {}, env: Readonly<Record<string, string>> = {}): Promise<Result> {
+  return runScript(sandbox, "open-cache", JSON.stringify(opening(changes)), { env });
 }
 
 /** A recorded request, for the cache on the other host. */
@@ -44,8 +45,8 @@ async function remote(command: string): Promise<Request> {
   return { ...(JSON.parse(stdin) as Request), cache: { kind: "nix-serve", name: "team", publicKey: key.public } };
 }
 
-async function build(layer: string): Promise<Result> {
-  return runScript(sandbox, "build-layer", JSON.stringify(await remote(`comfyui-${layer}`)), { allowFailure: true });
+async function build(layer: string, env: Readonly<Record<string, string>> = {}): Promise<Result> {
+  return runScript(sandbox, "build-layer", JSON.stringify(await remote(`comfyui-${layer}`)), { allowFailure: true, env });
 }
 
 before(async () => {
@@ -220,18 +221,19 @@ test("CACHE_DISK_FULL: the cache host's disk has no room; nothing is taken, and 
 
 test("CACHE_MIRROR: a bucket mirrors the cache; what it lacks while it is down stops no layer, and comes with the next push; it is read where the cache is down", async (t) => {
   await using bucket = await startS3("mirror");
+  const env = { PATH: await withBucketNix(sandbox.env["PATH"]) };
   const mirror = { url: bucket.url, readUrl: bucket.readUrl };
   const owed = () => readdirSync(sandbox.host(".local/host/owed-mirror"));
   const narinfo = ({ storePath }: { storePath: string }) => bucket.objects.get(`${storePath.slice("/nix/store/".length).slice(0, 32)}.narinfo`)?.toString() ?? "";
   /** A layer that the cache gets, and what its mirror's failure has to say for it. */
   const pushed = async (layer: string) => {
-    const { code, stdout, stderr } = await build(layer);
+    const { code, stdout, stderr } = await build(layer, env);
     assert.equal(code, 0, stderr);
     const answer = parseAnswer(layerAnswer, stdout);
     assert.deepEqual([answer.built, answer.cached], [0, true]);
     return { answer, warnings: stderr.split("\n").filter((line) => line.startsWith("warning")) };
   };
-  await open({ mirror });
+  await open({ mirror }, env);
   await t.test("it gets what the cache gets, with the same signatures", async () => {
     const { answer, warnings } = await pushed("layer2-wheels");
     assert.deepEqual([warnings, owed()], [[], []]);
@@ -262,9 +264,9 @@ test("CACHE_MIRROR: a bucket mirrors the cache; what it lacks while it is down s
   });
   await t.test("a machine with an empty store reads from it, by HTTP, what a cache that is down does not give", async () => {
     await server.down();
-    await open({ mirror, onFailure: "continue" });
+    await open({ mirror, onFailure: "continue" }, env);
     await sandbox.wipeStore(EMPTY_STORE);
-    const { stdout, stderr } = await build("layer1-python");
+    const { stdout, stderr } = await build("layer1-python", env);
     const answer = parseAnswer(layerAnswer, stdout);
     assert.deepEqual([answer.built, answer.cached], [0, false], stderr);
     assert.match(newestLog(sandbox, "layer1-python"), /^copying path '.*-layer1-python' from 'http:.*\/mirror/m);
