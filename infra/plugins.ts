@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Fault, FaultError } from "./faults.ts";
-import { usesCommandStandIn } from "./pulumi/pieces.ts";
+import { usesStandIns } from "./pulumi/pieces.ts";
 import { ambientPlugin, installedVersions, pluginFolder, truthy } from "./pulumi/plugin-folders.ts";
 
 const packageFile = z.object({ pulumi: z.object({ name: z.string(), version: z.string() }) });
@@ -34,7 +34,7 @@ export function needPlugins(names: readonly string[], env: NodeJS.ProcessEnv = p
 /** Where set-up could not fetch Pulumi's own pieces, it has turned their download off, and would do so again. */
 function fixFor(name: string, version: string, env: NodeJS.ProcessEnv): string {
   const install = `pulumi plugin install resource ${name} ${version}`;
-  if (usesCommandStandIn(env)) return `on a network that reaches Pulumi's downloads: npm run setup (which takes Pulumi's own pieces then), or ${install}`;
+  if (usesStandIns(env)) return `on a network that reaches Pulumi's downloads: npm run setup (which takes Pulumi's own pieces then), or ${install}`;
   return `${install}; or, for Pulumi to fetch it by itself: unset PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION`;
 }
 

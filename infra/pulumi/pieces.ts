@@ -41,10 +41,14 @@ async function said(file: string, question: string, env: Environment): Promise<s
   return stdout.trim().replace(/^v/, "");
 }
 
-async function findLanguageHost(cli: string, env: Environment): Promise<Piece | null> {
+function languageHostFile(cli: string, env: Environment): string | undefined {
   const name = "pulumi-language-nodejs";
-  const file = ambientPlugin(name, env) ?? join(dirname(realpathSync(cli)), name);
-  if (!existsSync(file)) return null;
+  return [ambientPlugin(name, env) ?? join(dirname(realpathSync(cli)), name)].find((file) => existsSync(file));
+}
+
+async function findLanguageHost(cli: string, env: Environment): Promise<Piece | null> {
+  const file = languageHostFile(cli, env);
+  if (file === undefined) return null;
   return isStandIn(file) ? { version: sdkVersion(), file, standIn: true } : { version: await said(file, "-version", env), file, standIn: false };
 }
 
@@ -60,8 +64,11 @@ function findCommandPlugin(env: Environment): Piece | null {
   return existsSync(file) ? { version, file, standIn: isStandIn(file) } : null;
 }
 
-export function usesCommandStandIn(env: Environment): boolean {
-  return findCommandPlugin(env)?.standIn === true;
+/** Whether any piece is a stand-in, without asking the others anything. */
+export function usesStandIns(env: Environment): boolean {
+  const cli = fileOnPath("pulumi", env);
+  const host = cli === undefined ? undefined : languageHostFile(cli, env);
+  return findCommandPlugin(env)?.standIn === true || (host !== undefined && isStandIn(host));
 }
 
 function isStandIn(file: string): boolean {

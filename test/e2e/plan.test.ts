@@ -86,6 +86,8 @@ async function assertPlanned(): Promise<void> {
   const { code, stdout } = await plan("--json");
   assert.equal(code, 2);
   const changes = JSON.parse(stdout) as Changes;
+  assert.match(changes.engine.cli.version, /^3\.\d+\.\d+$/);
+  assert.equal(changes.engine.commandPlugin?.version, "1.2.1");
   const before = await outputs(sandbox);
   const update = await up(sandbox);
   assert.deepEqual([...running(changes), ...changes.others].map(({ resource }) => resource).sort(), update.ran);

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { engineWords, findPieces, STAND_IN } from "../../infra/pulumi/pieces.ts";
+import { engineWords, findPieces, STAND_IN, usesStandIns } from "../../infra/pulumi/pieces.ts";
 import { sdkVersion } from "../../infra/pulumi/sdk.ts";
 import { CHECKOUT } from "../support/checkout.ts";
 
@@ -44,12 +44,15 @@ test("Pulumi's own: the language host beside the real file, the newest command p
     commandPlugin: { version: "1.10.0", file: newest, standIn: false },
   });
   assert.equal(engineWords(pieces), "Pulumi 3.274.1 with its own language host and command plugin");
+  assert.equal(usesStandIns(env), false);
 });
 
 test("stand-ins, by the second line of their scripts", async () => {
   const { engine, plugin, env } = machine("stand-ins");
   const host = standIn(join(engine, "pulumi-language-nodejs"));
+  assert.equal(usesStandIns(env), true);
   const command = standIn(plugin("1.2.1"));
+  assert.equal(usesStandIns({ ...env, PATH: root }), true);
   const pieces = await findPieces(env);
   assert.deepEqual(pieces.languageHost, { version: sdkVersion(), file: host, standIn: true });
   assert.deepEqual(pieces.commandPlugin, { version: "1.2.1", file: command, standIn: true });
