@@ -8,7 +8,7 @@ bucket_open() {
   local problem
   if problem=$(store_info --store "$1" --option connect-timeout 10 --option download-attempts 1); then :; fi
   case $problem in *"don't know how to open Nix store"*)
-    fail HOST_NIX_BUCKETS "this host's Nix is built without S3" "install Nix from https://nixos.org/download (Debian's packages are without), or choose another kind of cache" "$(nix --version)" "a Nix that opens $1" ;;
+    fail HOST_NIX_BUCKETS "this host's Nix is built without S3" "install Nix from https://nixos.org/download (Debian 13's packages are without), or choose another kind of cache" "$(nix --version)" "a Nix that opens $1" ;;
   esac
 }
 

@@ -129,7 +129,7 @@ async function script(name: string, request: object, env = withCli): Promise<Res
 /** All that these refer to is in the bucket, signed, with the contents that it says. */
 async function verify(drvs: readonly string[]): Promise<void> {
   const { stdout } = await sandbox.run("nix-store", ["--query", "--outputs", ...drvs]);
-  await sandbox.run("nix", ["--extra-experimental-features", "nix-command", "store", "verify", "--store", url, "--recursive", "--sigs-needed", "1", "--option", "trusted-public-keys", cache.publicKey, "--option", "narinfo-cache-positive-ttl", "0", ...stdout.trim().split("\n")]);
+  await sandbox.run("nix", ["--extra-experimental-features", "nix-command", "store", "verify", "--store", url, "--recursive", "--sigs-needed", "1", "--option", "trusted-public-keys", cache.publicKey, "--option", "narinfo-cache-positive-ttl", "0", ...stdout.trim().split("\n")], { env: without });
 }
 
 const [OLD, MIDDLE] = ["1".repeat(12), "2".repeat(12)];

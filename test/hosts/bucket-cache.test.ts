@@ -66,7 +66,7 @@ test("a bucket: signed objects, and an empty store takes all of a layer from it"
   assert.deepEqual(parseAnswer(cacheAnswer, (await open(key)).stdout), { location: bucket.url, publicKey: publicKeyOf(key) });
   ({ storePath } = await build(key));
   assert.match(narinfo(), /^Sig: team-1:/m);
-  // Also by a Nix without S3, as Debian's.
+  // Also by a Nix without S3, as Debian 13's.
   const verify = ["nix", "store", "verify", "--extra-experimental-features", "nix-command", "--store", bucket.readUrl, "--sigs-needed", "1", "--option", "trusted-public-keys", publicKeyOf(key), storePath];
   await sandbox.run("env", [`PATH=${await otherNix()}:${sandbox.env["PATH"]}`, ...verify]);
   await sandbox.wipeStore(EMPTY_STORE);
