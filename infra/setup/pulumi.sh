@@ -148,8 +148,10 @@ exec "\$node" "\$root/infra/pulumi/$3/main.ts" "\$@"
 EOF
 }
 
-# Where Go is all that lacks, that is a matter of this; where pip brings nothing else either, one problem says so for all.
+# Where Go is all that lacks, that is a matter of this; where pip brings nothing else either, one problem says so for all, and where
+# there is no pip, that is one already.
 no_engine() {
+  if ! has_pip && [ "${#wheels_failed[@]} ${#problems[@]}" != "0 0" ]; then return 0; fi
   case "${#wheels_failed[@]} ${wheels_failed[*]}" in
     '1 go '*) wheels_failed=() ;;
     *' go '*) return 0 ;;

@@ -28,9 +28,16 @@ install_wheel() {
   return 1
 }
 
-# wheel NAME: into $(wheel_folder NAME); sets keep_state. Where even pip is missing, that is a problem already.
+# need_pip NAME: false where there is none, which is a problem already where it could not be installed.
+need_pip() {
+  if has_pip; then return 0; fi
+  if [ "${#problems[@]}" -eq 0 ]; then wheels_failed+=("$1 $(wheel_version "$1")") wheels_said="there is no pip on PATH"; fi
+  return 1
+}
+
+# wheel NAME: into $(wheel_folder NAME); sets keep_state.
 wheel() {
-  [ -d "$(wheel_folder "$1")" ] || has_pip || return 1
+  [ -d "$(wheel_folder "$1")" ] || need_pip "$1" || return 1
   keep "$1-$(wheel_version "$1")" install_wheel "$1"
 }
 

@@ -73,6 +73,21 @@ test("SETUP_PYPI_FAILED: a package of the same name and version has other bytes 
   assert.match(said.stderr, /could not bring uv \S+\n {2}found: .*Expected sha256[^]*Got/);
 });
 
+test("SETUP_APT_FAILED: system packages are missing, and no mirror of the machine's apt answers", async () => {
+  const path = fresh.pathWithout("no-python", [...OWN, "python3", "pip", "pip3", "skopeo"]);
+  const apt = join(fresh.folder, "apt");
+  mkdirSync(join(apt, "lists/partial"), { recursive: true });
+  writeFileSync(join(apt, "sources.list"), `deb ${NOBODY_ANSWERS}/debian trixie main\n`);
+  // Nothing is installed, as far as this apt knows.
+  writeFileSync(join(apt, "status"), "");
+  const files = { "Dir::State::status": join(apt, "status"), "Dir::Etc::SourceList": join(apt, "sources.list"), "Dir::State::Lists": join(apt, "lists") };
+  const settings = { ...files, "Dir::Etc::SourceParts": "/dev/null", "Acquire::Retries": "0" };
+  writeFileSync(join(apt, "apt.conf"), Object.entries(settings).map(([name, value]) => `${name} "${value}";\n`).join(""));
+  const said = await fails({ given: /^never/, args: [], packages: false, path, env: { APT_CONFIG: join(apt, "apt.conf") } });
+  assert.deepEqual(said.codes, ["SETUP_APT_FAILED"]);
+  assert.match(said.stdout, /^system tools .*missing: python3 python3-pip skopeo$[^]*^pulumi .*missing[^]*^nix .*missing/m);
+});
+
 test("SETUP_NPM_FAILED: the npm registry is down", async () => {
   const env = { npm_config_registry: NOBODY_ANSWERS, npm_config_fetch_retries: "0" };
   const said = await fails({ given: /^(node|uv)-/, args: ["--lock"], packages: false, env });

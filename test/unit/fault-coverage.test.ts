@@ -7,7 +7,6 @@ import { CHECKOUT } from "../support/checkout.ts";
 
 const UNTESTED: Readonly<Record<string, string>> = {
   PREFETCH_STORE: "wants a store that loses files between two commands of one script",
-  SETUP_APT_FAILED: "wants a broken package manager in place of the machine's",
   SETUP_DOWNLOADS_FAILED: "its causes are the codes of prefetch.sh, which are tested one by one",
   SETUP_FOLDER: "wants a folder that its user cannot write",
   SETUP_NIX_DAEMON_OLD: "wants a Nix daemon older than 2.18",
