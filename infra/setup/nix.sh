@@ -125,10 +125,10 @@ check_sandbox() {
   local text
   if text=$(nix build --no-link --impure --expr \
     'derivation { name = "sandbox-probe"; system = builtins.currentSystem; builder = "/no/builder"; }' 2>&1); then return 0; fi
-  case $text in *'kernel namespaces'*) ;; *) return 0 ;; esac
+  case $text in *'kernel namespaces'* | *'user namespaces are not enabled'*) ;; *) return 0 ;; esac
   problem SETUP_NIX_SANDBOX "this machine does not let Nix build in a sandbox" \
     "in a container: start it with --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined; on a host: sudo sysctl user.max_user_namespaces=10000 (and kernel.unprivileged_userns_clone=1 where there is such a setting)" \
-    "$(grep -m 1 -o 'this system does not support.*' <<<"$text")" "user, mount and network namespaces"
+    "$(grep -m 1 -oE '(this system does not support|cannot perform a sandboxed build because) .*' <<<"$text")" "user, mount and network namespaces"
   return 1
 }
 
