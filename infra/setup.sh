@@ -24,6 +24,8 @@ export COMFYUI_DOWNLOADS=$downloads PULUMI_HOME=$local_dir/pulumi PULUMI_SKIP_UP
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=hosts/common.sh
 . "$root/infra/hosts/common.sh"
+# shellcheck source=hosts/debian-apt.sh
+. "$root/infra/hosts/debian-apt.sh"
 # shellcheck source=setup/report.sh
 . "$root/infra/setup/report.sh"
 # shellcheck source=setup/kept.sh

@@ -10,15 +10,24 @@ debian_mirror() {
   apt-get indextargets --format '$(REPO_URI)' | awk '/\/debian\/*$/ && !found {print; found = 1}'
 }
 
+# debian_keyring: the file with Debian's signing keys; nothing where there is none.
+debian_keyring() {
+  local candidate
+  for candidate in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp}; do
+    if [ -f "$candidate" ]; then
+      printf '%s\n' "$candidate"
+      return
+    fi
+  done
+}
+
 # debian_apt FOLDER SUITE ARCHITECTURE: sets apt_options to those of an apt of its own, whose state is in FOLDER, with the release's
 # package lists: with the machine's proxy and credentials, but no change to the machine's lists, cache or packages.
 # Signatures are checked as ever. Only the index's age is not: a mirror that stands still is fine where hashes are locked.
 debian_apt() {
-  local folder=$1 suite=$2 architecture=$3 keyring="" candidate mirror
+  local folder=$1 suite=$2 architecture=$3 keyring mirror
   need apt-get apt-cache dpkg-deb
-  for candidate in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
-    if [ -f "$candidate" ]; then keyring=$candidate; fi
-  done
+  keyring=$(debian_keyring)
   [ -n "$keyring" ] || fail PREFETCH_KEYRING_MISSING "Debian's signing keys are not on this machine" \
     "install the package debian-archive-keyring, then run 'npm run setup' again"
   mirror=$(debian_mirror)

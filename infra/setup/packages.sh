@@ -61,6 +61,9 @@ apt_install() {
 # has_tool NAME: also where an unprivileged user's PATH lacks the sbin folders.
 has_tool() { PATH=$system_path:/usr/sbin:/sbin type -P "$1" >/dev/null; }
 
+# The layers are made of Debian's packages, also on Ubuntu, which is without the keys that these are signed by.
+has_debian_keyring() { [ -n "$(debian_keyring)" ]; }
+
 # locks_name KEY: whether the flavor's locks name a file of this kind.
 locks_name() { grep -qs "\"$1\": " "$root/layers/locks/$flavor"/*.lock.json; }
 
@@ -77,6 +80,7 @@ missing_packages() {
     run | tests)
       ! locks_name git || wanted+=(git:git)
       ! locks_name url || wanted+=(curl:curl)
+      has_debian_keyring || printf 'debian-archive-keyring\n'
       ;;
   esac
   case "$1" in
