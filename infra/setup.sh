@@ -127,7 +127,7 @@ main() {
   setup_packages "$purpose"
   setup_node
   case "$purpose" in
-    node) by_hand="npm run" ;;
+    node) ;;
     lock)
       by_hand="node infra/lock.ts --help"
       setup_npm_packages
@@ -137,7 +137,8 @@ main() {
     *) setup_stack_tools ;;
   esac
   tell_failed_wheels
-  finish
+  # What npm.sh runs then has more to say.
+  if [ "$purpose" != node ] || [ "${#problems[@]}" -gt 0 ]; then finish; fi
 }
 
 # What the engine and its stack want.

@@ -98,8 +98,8 @@ test("--no-nix: a machine without Nix and without the tools of builds can previe
 test("npm.sh: npm of a machine that has none, with the project's own scripts", async () => {
   const env = fresh.environment({ PATH: fresh.pathWithout("no-npm", ["node", "npm", "npx", "corepack"]) });
   const { stdout, stderr } = await run("bash", [join(copy, "infra/npm.sh"), "run", "ops", "--", "--help"], { cwd: folder, env });
-  assert.match(stderr, /^node +\d+\.\S+ +the Python package index +found$/m);
-  assert.match(stdout, /^> node infra\/ops\.ts|ops\.ts[^]*Usage: /m);
+  assert.doesNotMatch(stderr, /TOOL|error\[/);
+  assert.match(stdout, /^> .*node infra\/ops\.ts --help$[^]*^Usage: /m);
 });
 
 test("no Pulumi anywhere: the rest is set up so that Nix alone can build", async () => {
