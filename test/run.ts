@@ -1,6 +1,7 @@
 /**
- * Runs the tests: `node test/run.ts [--full | --servers] [PART-OF-A-PATH…]`, all of them or the files whose path has one of the parts
- * in it. `--full`: those that download gigabytes, and no others. `--servers`: those with a cache server, by the real ones.
+ * Runs the tests: `node test/run.ts [--full | --servers | --official] [PART-OF-A-PATH…]`, all of them or the files whose path has one of
+ * the parts in it. `--full`: those that download gigabytes, and no others. `--servers`: those with a cache server, by the real ones.
+ * `--official`: those of Pulumi's language host, its command plugin and its Docker plugin, by Pulumi's own.
  * Order: checks and unit tests side by side, then the tests with the real Nix, one file at a time, because each uses all of a
  * small machine, then those of the whole program, then those with hosts of their own, two at a time, because they wait as long as
  * they work. One summary at the end; a skipped test fails the run.
@@ -13,6 +14,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
 import { needRealServers } from "./support/cache-servers.ts";
+import { needOfficialPieces } from "./support/pulumi-pieces.ts";
 import { fastestFolder, makeRunFolder } from "./support/run-folder.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -38,6 +40,14 @@ const suites = {
   servers: {
     phases: [{ pattern: "test/hosts/{cache-host,cache-operators,host-faults,hosts,remote-builders,remote-cache}.test.ts", concurrency: 2 }],
     needs: needRealServers,
+  },
+  official: {
+    phases: [
+      { pattern: "test/e2e/{command-*,language-host}.test.ts", concurrency: 2 },
+      { pattern: "test/hosts/command-*.test.ts", concurrency: 2 },
+      { pattern: "test/official/**/*.test.ts", concurrency: false },
+    ],
+    needs: needOfficialPieces,
   },
 } as const satisfies Record<string, Suite>;
 
@@ -94,6 +104,7 @@ async function main({ phases, needs, large }: Suite, wanted: readonly string[]):
 }
 
 const flag = { type: "boolean", default: false } as const;
-const { values, positionals } = parseArgs({ options: { full: flag, servers: flag }, allowPositionals: true });
-const suite: Suite = values.full ? suites.full : values.servers ? suites.servers : suites.all;
+const { values, positionals } = parseArgs({ options: { full: flag, servers: flag, official: flag }, allowPositionals: true });
+const asked = (["full", "servers", "official"] as const).find((name) => values[name]) ?? "all";
+const suite: Suite = suites[asked];
 process.exitCode = (await main(suite, positionals)) ? 0 : 1;

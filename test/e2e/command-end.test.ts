@@ -1,18 +1,11 @@
 /** How commands end before their time: by Ctrl-C, and with an engine that is killed. By the command plugin under test. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CommandStack, local } from "../support/command-stack.ts";
+import { local } from "../support/command-stack.ts";
 import { conforms } from "../support/conformance.ts";
 import { descendants, type Process, processes } from "../support/proc-tree.ts";
 import { type Running, sendSignal } from "../support/process.ts";
-
-let stack: CommandStack;
-before(async () => {
-  stack = await CommandStack.create();
-});
-after(() => stack?.[Symbol.dispose]());
 
 /** Waits for a moment; answers what was there then. */
 async function until<T>(what: string, found: () => T | undefined): Promise<T> {
@@ -28,7 +21,7 @@ async function begun(running: Running): Promise<void> {
   await running.outputMatches(/ begun\n/);
 }
 
-conforms("Ctrl-C ends a running command by SIGKILL, and leaves nothing of it", async () => {
+conforms("Ctrl-C ends a running command by SIGKILL, and leaves nothing of it", async (stack) => {
   const running = stack.startUp({ ended: local({ create: "echo begun; exec sleep 300" }) });
   await begun(running);
   running.signal("SIGINT");
@@ -38,7 +31,7 @@ conforms("Ctrl-C ends a running command by SIGKILL, and leaves nothing of it", a
   assert.equal((await stack.state())["ended"], undefined);
 });
 
-conforms("after Ctrl-C the run waits for children of the command that hold its output, and shows what they say", async () => {
+conforms("after Ctrl-C the run waits for children of the command that hold its output, and shows what they say", async (stack) => {
   const running = stack.startUp({ ended: local({ create: "(until [ -e go-on ]; do sleep 0.05; done; echo last words) & echo begun; wait" }) });
   await begun(running);
   running.signal("SIGINT");
@@ -56,7 +49,7 @@ function ofPlugin(engine: number): readonly Process[] {
   return own.flatMap((each) => [each, ...descendants(each.pid)]);
 }
 
-conforms("neither plugin nor command outlives an engine that is killed; a build does, which has a process group of its own", async () => {
+conforms("neither plugin nor command outlives an engine that is killed; a build does, which has a process group of its own", async (stack) => {
   // As host scripts start `nix build`.
   const running = stack.startUp({ builds: local({ create: "timeout 100 sleep 99.25 >build.log 2>&1 </dev/null & echo begun; sleep 99.5; echo never" }) });
   await begun(running);

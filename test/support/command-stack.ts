@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "./checkout.ts";
-import { finish, type Result, type Running } from "./process.ts";
+import { finish, type Result, type RunOptions, type Running } from "./process.ts";
 import { OFFICIAL_PIECES, ownPieces, standInPieces } from "./pulumi-pieces.ts";
 import { SmallProgram } from "./small-program.ts";
 
@@ -68,16 +68,18 @@ const MARK = "4dabf18193072939515e22adb298388d";
 export class CommandStack implements Disposable {
   readonly #program: SmallProgram;
   readonly #pieces: string;
+  readonly #limit: RunOptions;
 
-  private constructor(program: SmallProgram, pieces: string) {
+  private constructor(program: SmallProgram, pieces: string, limit: RunOptions) {
     this.#program = program;
     this.#pieces = pieces;
+    this.#limit = limit;
   }
 
-  /** `pieces`: the plugin; default: the one under test. */
-  static async create(pieces: Plugin = plugin): Promise<CommandStack> {
+  /** `use`: the plugin; default: the one under test. `timeout`: milliseconds until an `up` is killed; default: that of `run`. */
+  static async create({ use = plugin, ...limit }: { readonly use?: Plugin; readonly timeout?: number } = {}): Promise<CommandStack> {
     const folder = mkdtempSync(join(tmpdir(), "comfyui-pieces-"));
-    return new CommandStack(await SmallProgram.create(PROGRAM, [], environmentOf(pieces, folder)), folder);
+    return new CommandStack(await SmallProgram.create(PROGRAM, [], environmentOf(use, folder)), folder, limit);
   }
 
   /** Where its commands run. */
@@ -101,13 +103,13 @@ export class CommandStack implements Disposable {
   }
 
   /** An `up` of these resources that ends well. */
-  async up(resources: Resources, options: { readonly timeout?: number } = {}): Promise<Result> {
-    return finish(this.startUp(resources), options);
+  async up(resources: Resources): Promise<Result> {
+    return finish(this.startUp(resources), this.#limit);
   }
 
   /** An `up` that has to fail. */
-  async failing(resources: Resources, options: { readonly timeout?: number } = {}): Promise<Result> {
-    const result = await finish(this.startUp(resources), { ...options, allowFailure: true });
+  async failing(resources: Resources): Promise<Result> {
+    const result = await finish(this.startUp(resources), { ...this.#limit, allowFailure: true });
     assert.notEqual(result.code, 0, result.stdout);
     return result;
   }
@@ -126,7 +128,7 @@ export class CommandStack implements Disposable {
     return this.#program.pulumi(["refresh", ...SKIP, "--expect-no-changes"]);
   }
 
-  /** `code` other than 0: it may fail. */
+  /** It may fail: `code` says so. */
   async destroy(): Promise<Result> {
     return this.#program.pulumi(["destroy", ...SKIP]);
   }

@@ -1,7 +1,8 @@
 /** Cases that hold for the official command plugin too, and those in which the stand-in is meant to differ from it. */
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
-import { plugin } from "./command-stack.ts";
+import { after, test } from "node:test";
+import { CommandStack, plugin } from "./command-stack.ts";
+import { CommandFailed } from "./process.ts";
 
 /** Where the official plugin does otherwise, and why the stand-in does not do the same. */
 export const differences = {
@@ -20,13 +21,21 @@ export const differences = {
   "values not checked": "values out of range are taken as they are",
 } as const satisfies Record<string, string>;
 
-/** A case of both plugins. With a difference: one of the stand-in, in which the official one has to fail. */
-export function conforms(name: string, body: (context: TestContext) => Promise<void>, difference?: keyof typeof differences): void {
+/** Milliseconds for an `up` that the official plugin may never end. */
+const LIMIT = 30_000;
+
+/** Of the file's cases; what earlier ones left on it is deleted by the way. */
+let shared: CommandStack | undefined;
+after(() => shared?.[Symbol.dispose]());
+
+/** A case of both plugins. With a difference: one of the stand-in, in which the official one has to fail, on a stack of its own. */
+export function conforms(name: string, body: (stack: CommandStack) => Promise<void>, difference?: keyof typeof differences): void {
   if (plugin === "stand-in" || difference === undefined) {
-    test(name, body);
+    test(name, async () => body((shared ??= await CommandStack.create())));
     return;
   }
-  test(`not the official plugin, because ${differences[difference]}: ${name}`, async (context) => {
-    await assert.rejects(async () => body(context));
+  test(`not the official plugin, because ${differences[difference]}: ${name}`, async () => {
+    using own = await CommandStack.create({ timeout: LIMIT });
+    await assert.rejects(body(own), (error) => error instanceof assert.AssertionError || error instanceof CommandFailed);
   });
 }

@@ -1,5 +1,5 @@
 /** A Pulumi of chosen pieces, made in a folder: with the language host and the command plugin that are its own, or with their stand-ins. */
-import { constants, copyFileSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { constants, copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { STAND_IN } from "../../infra/pulumi/pieces.ts";
 import { fileOnPath } from "../../infra/pulumi/plugin-folders.ts";
@@ -10,6 +10,13 @@ export const OFFICIAL_PIECES = process.env["COMFYUI_OFFICIAL_PIECES"];
 
 /** The command line of a running command plugin, whichever it is. */
 export const COMMAND_PLUGIN = /\/(pulumi-resource-command|pulumi\/command\/main\.ts) /;
+
+/** Throws where they are not there: before what only they can show. */
+export function needOfficialPieces(): void {
+  if (OFFICIAL_PIECES === undefined) throw new Error("COMFYUI_OFFICIAL_PIECES is not set: the folder with Pulumi's own pulumi-language-nodejs and pulumi-resource-command, and pulumi-resource-docker for the tests with Docker");
+  const lacking = ["pulumi-language-nodejs", "pulumi-resource-command"].map((name) => join(OFFICIAL_PIECES as string, name)).filter((file) => !existsSync(file));
+  if (lacking.length > 0) throw new Error(`COMFYUI_OFFICIAL_PIECES: no ${lacking.join(", no ")}`);
+}
 
 export interface PiecesFolder {
   /** Where it is written. */
