@@ -35,9 +35,9 @@ export function shownTranscripts(): Transcripts {
   return { quickstart: block("quickstart"), preview: block("preview") };
 }
 
-/** A transcript without what differs from run to run: numbers, digests, the widths of columns. */
+/** A transcript without what differs from run to run and from machine to machine: numbers, digests, the widths of columns, the engine. */
 export function shape(transcript: string): string {
-  return transcript.replace(/\b(sha256:)?[0-9a-f]{8,64}\b/g, "DIGEST").replace(/\d+(\.\d+)?/g, "N").replace(/key .*/, "key KEY").replace(/ {2,}/g, " ");
+  return transcript.replace(/\b(sha256:)?[0-9a-f]{8,64}\b/g, "DIGEST").replace(/\d+(\.\d+)?/g, "N").replace(/key .*/, "key KEY").replace(/^Engine .*/m, "Engine ENGINE").replace(/ {2,}/g, " ");
 }
 
 if (import.meta.main) {
