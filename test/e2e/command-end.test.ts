@@ -14,7 +14,7 @@ async function until<T>(what: string, found: () => T | undefined): Promise<T> {
     if (there !== undefined) return there;
     await sleep(50);
   }
-  throw new Error(`${what} did not come`);
+  assert.fail(`${what} did not come`);
 }
 
 async function begun(running: Running): Promise<void> {

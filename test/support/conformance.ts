@@ -18,7 +18,6 @@ export const differences = {
   "agent beside a key": "an agent that is not there is an error even where a private key is given",
   "host key left out": "without a host key any host is accepted",
   "inputs not used here": "inputs that this project does not use are known to it",
-  "values not checked": "values out of range are taken as they are",
 } as const satisfies Record<string, string>;
 
 /** Milliseconds for an `up` that the official plugin may never end. */
