@@ -9,11 +9,14 @@ const MAX_MESSAGE = 400 * 1024 * 1024;
 /** `HOST:PORT` of the engine, the last argument of each plugin. Throws where there is none: a plugin is nothing by itself. */
 export function engineAddress(args: readonly string[] = process.argv.slice(2)): string {
   const last = args.at(-1) ?? "";
-  if (!/^[^\s/]+:\d+$/.test(last)) throw new Error(`Pulumi's engine starts this program; expected its address, HOST:PORT, as the last argument, found ${JSON.stringify(last)}`);
-  return last;
+  if (/^[^\s/]+:\d+$/.test(last)) return last;
+  throw new Error(`Pulumi's engine starts this program; expected its address, HOST:PORT, as the last argument, found ${JSON.stringify(last)}`);
 }
 
-/** Serves on a free port of the loopback, prints the port for the engine, and ends with the engine. What is not in `methods` is answered with "unimplemented". */
+/**
+ * Serves on a free port of the loopback, prints the port for the engine, and ends with the engine. What is not in `methods` is
+ * answered with "unimplemented".
+ */
 export async function serve<Methods extends grpc.UntypedServiceImplementation>(
   engine: string,
   service: grpc.ServiceDefinition<Methods>,

@@ -7,7 +7,8 @@ import { conforms } from "../support/conformance.ts";
 const alone = (name: string, declared: Declared) => ({ [name]: declared });
 
 conforms("a state has the inputs, and what a command wrote without the line feed at its end; a second up runs nothing", async (stack) => {
-  const args = { create: "echo one; echo; echo bad >&2; echo ran >> ran", stdin: "in", triggers: [{ "a/b": "1" }, true, 2], addPreviousOutputInEnv: false, logging: "stderr" };
+  const line = "echo one; echo; echo bad >&2; echo ran >> ran";
+  const args = { create: line, stdin: "in", triggers: [{ "a/b": "1" }, true, 2], addPreviousOutputInEnv: false, logging: "stderr" };
   await stack.up(alone("kept", local(args)));
   const { kept } = await stack.state();
   assert.match(kept?.id ?? "", /^kept[0-9a-f]{8}$/);
@@ -42,7 +43,8 @@ conforms("every input but triggers is an update, named by its path: `update` run
 });
 
 conforms("a replacement is made before the old one is deleted, by the old one's own line and input", async (stack) => {
-  const made = (edition: string) => alone("replaced", local({ create: `echo create ${edition} >> replaced`, delete: `echo delete $(cat) >> replaced`, update: "echo update >> replaced", stdin: edition, triggers: [edition] }));
+  const lines = (edition: string) => ({ create: `echo create ${edition} >> replaced`, delete: "echo delete $(cat) >> replaced", update: "exit 1" });
+  const made = (edition: string) => alone("replaced", local({ ...lines(edition), stdin: edition, triggers: [edition] }));
   await stack.up(made("1"));
   await stack.up(made("2"));
   assert.equal(stack.file("replaced"), "create 1\ncreate 2\ndelete 1\n");
@@ -107,10 +109,13 @@ conforms("an error quotes the end of a long output", async (stack) => {
 }, "whole output quoted");
 
 conforms("a preview knows that it does not know: what waits for a changed command may change, and is run only where it does", async (stack) => {
-  const pair = (line: string) => ({ first: local({ create: line }), second: local({ create: "cat; echo ran >> second", stdin: stdoutOf("first"), triggers: ["same"] }) });
-  assert.deepEqual(Object.fromEntries(Object.entries(await stack.preview(pair("echo 1"))).map(([name, { op }]) => [name, op])), { first: "create", second: "create" });
+  const second = local({ create: "cat; echo ran >> second", stdin: stdoutOf("first"), triggers: ["same"] });
+  const pair = (line: string) => ({ first: local({ create: line }), second });
+  const created = await stack.preview(pair("echo 1"));
+  assert.deepEqual([created["first"]?.op, created["second"]?.op], ["create", "create"]);
   await stack.up(pair("echo 1"));
-  assert.deepEqual(await stack.preview(pair("echo 1; true")), { first: { op: "update", diff: { create: "update" } }, second: { op: "update", diff: { stdin: "update" } } });
+  const changed = { first: { op: "update", diff: { create: "update" } }, second: { op: "update", diff: { stdin: "update" } } };
+  assert.deepEqual(await stack.preview(pair("echo 1; true")), changed);
   await stack.up(pair("echo 1; true"));
   assert.equal(stack.file("second"), "ran\n");
   await stack.up(pair("echo 2"));
@@ -126,25 +131,31 @@ conforms("an unknown value in triggers, among others, is a replacement that may 
 
 conforms("a secret input stays a secret in the state, and its output where it is said to be one; a new secret is an update", async (stack) => {
   const args = { create: secret("cat"), stdin: secret("hush"), triggers: [{ plain: "1", hidden: secret("t") }] };
-  const hidden = (stdin: string) => alone("hidden", local({ ...args, stdin: secret(stdin) }, { additionalSecretOutputs: ["stdout"] }));
+  const holding = (stdin: ReturnType<typeof secret> | string) => alone("hidden", local({ ...args, stdin }, { additionalSecretOutputs: ["stdout"] }));
+  const hidden = (stdin: string) => holding(secret(stdin));
   await stack.up(hidden("hush"));
   const { hidden: state } = await stack.state();
   assert.deepEqual(state?.inputs, args);
   assert.deepEqual(state?.outputs, { ...args, stdout: secret("hush"), stderr: "" });
   assert.deepEqual(await stack.preview(hidden("hush")), {});
   assert.deepEqual(await stack.preview(hidden("other")), { hidden: { op: "update", diff: { stdin: "update" } } });
-  assert.deepEqual(await stack.preview(alone("hidden", local({ ...args, stdin: "hush" }, { additionalSecretOutputs: ["stdout"] }))), { hidden: { op: "update", diff: { stdin: "update" } } });
+  assert.deepEqual(await stack.preview(holding("hush")), { hidden: { op: "update", diff: { stdin: "update" } } });
 });
 
 conforms("a secret is neither in the messages of its command nor in its error", async (stack) => {
-  const { stdout } = await stack.failing(alone("tells", local({ create: secret("cat; echo 'of two lines' >&2; exit 5"), stdin: secret("hush-hush\nof two lines\n") })));
+  const args = { create: secret("cat; echo 'of two lines' >&2; exit 5"), stdin: secret("hush-hush\nof two lines\n") };
+  const { stdout } = await stack.failing(alone("tells", local(args)));
   assert.match(stdout, /error: exit status 5: running "\[secret\]":/);
   assert.doesNotMatch(stdout, /hush-hush|of two lines/);
 }, "secrets shown");
 
 conforms("lines are shown while the command runs, of the streams that were asked for", async (stack) => {
   const line = "echo to-out; echo to-err >&2; until [ -e seen ]; do sleep 0.05; done";
-  const running = stack.startUp({ both: local({ create: line }), out: local({ create: "echo only-out; echo not-err >&2", logging: "stdout" }), none: local({ create: "echo not-out", logging: "none" }) });
+  const running = stack.startUp({
+    both: local({ create: line }),
+    out: local({ create: "echo only-out; echo not-err >&2", logging: "stdout" }),
+    none: local({ create: "echo not-out", logging: "none" }),
+  });
   await running.outputMatches(/both creating.* to-out\n/);
   await running.outputMatches(/both creating.* to-err\n/);
   writeFileSync(stack.path("seen"), "");
@@ -194,7 +205,8 @@ conforms("a command ends when the time of its customTimeouts is over", async (st
 });
 
 conforms("wrong inputs are told all at once, by their paths, before anything runs; so is an input that is not known", async (stack) => {
-  const { stdout } = await stack.failing(alone("wrong", local({ create: "touch touched", stdin: 5, logging: "everything", environment: { A: secret("value") } })));
+  const args = { create: "touch touched", stdin: 5, logging: "everything", environment: { A: secret("value") } };
+  const { stdout } = await stack.failing(alone("wrong", local(args)));
   assert.match(stdout, /stdin expected a text, found a value of type number/);
   assert.match(stdout, /logging expected one of stdout, stderr, stdoutAndStderr, none/);
   assert.match(stdout, /environment is no input that this project's stand-in for Pulumi's command plugin knows; it knows triggers, create, /);

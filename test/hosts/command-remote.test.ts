@@ -46,7 +46,8 @@ const connection = (more: Parameters<typeof remote>[0] = {}) => ({ ...address(se
 const home = (name: string) => join(server.home, name);
 
 conforms("a command runs in the login shell, with its input; the state has the connection as a secret, and the private key in it once more", async (stack) => {
-  const args = { create: "cat; echo in $PWD >&2; echo ran >> ran", stdin: stdoutOf("before"), delete: "echo gone > gone", addPreviousOutputInEnv: false, logging: "stderr" };
+  const lines = { create: "cat; echo in $PWD >&2; echo ran >> ran", delete: "echo gone > gone" };
+  const args = { ...lines, stdin: stdoutOf("before"), addPreviousOutputInEnv: false, logging: "stderr" };
   const resources = { before: local({ create: "echo hello" }), there: remote({ ...args, connection: connection() }) };
   await stack.up(resources);
   const { there } = await stack.state();
@@ -104,7 +105,8 @@ conforms("through a jump host, whose login and key are its own", async (stack) =
   const { through: state } = await stack.state();
   assert.equal(state?.outputs["stdout"], "arrived");
   const filled = { user: "root", dialErrorLimit: 10, perDialTimeout: 15 };
-  assert.deepEqual(state?.inputs["connection"], secret({ ...connection(), ...filled, privateKey: secret(server.privateKey), proxy: { ...proxy, ...filled, privateKey: secret(jump.privateKey) } }));
+  const kept = { ...proxy, ...filled, privateKey: secret(jump.privateKey) };
+  assert.deepEqual(state?.inputs["connection"], secret({ ...connection(), ...filled, privateKey: secret(server.privateKey), proxy: kept }));
   assert.match((await stack.failing(through({ hostKey: server.hostKey, dialErrorLimit: 0 }))).stdout, /error: proxy: /);
   assert.match((await stack.failing(through({ privateKey: server.privateKey, dialErrorLimit: 0 }))).stdout, /error: proxy: /);
 });
@@ -178,7 +180,11 @@ conforms("10 MB of output are kept whole", async (stack) => {
 conforms("wrong inputs are told all at once, by their paths; a connection needs a host key", async (stack) => {
   const wrong = { host: "127.0.0.1", port: 70_000, perDialTimeout: "1", password: secret("pass-word"), proxy: { host: "127.0.0.1", hostKey: "none" } };
   const { stdout } = await stack.failing({ wrong: remote({ create: "true", connection: wrong }) });
-  for (const told of [/connection\.hostKey is missing/, /connection\.port expected a whole number from 1 to 65535/, /connection\.perDialTimeout expected a whole number/, /connection\.password is no input/, /connection\.proxy\.hostKey expected TYPE BASE64/]) assert.match(stdout, told);
+  assert.match(stdout, /connection\.hostKey is missing/);
+  assert.match(stdout, /connection\.port expected a whole number from 1 to 65535/);
+  assert.match(stdout, /connection\.perDialTimeout expected a whole number/);
+  assert.match(stdout, /connection\.password is no input/);
+  assert.match(stdout, /connection\.proxy\.hostKey expected TYPE BASE64/);
   assert.doesNotMatch(stdout, /pass-word/);
 }, "host key left out");
 
@@ -193,7 +199,8 @@ conforms("a copy comes with its folders, again when its content or its place cha
   assert.equal(readFileSync(home("up/load/copy.txt"), "utf8"), "one");
 
   writeFileSync(file, "two");
-  assert.deepEqual(await stack.preview({ copy: copied({ source: fileAsset(file), remotePath: "up/load/copy.txt", connection: connection() }) }), { copy: { op: "update", diff: { source: "update" } } });
+  const changed = { copy: copied({ source: fileAsset(file), remotePath: "up/load/copy.txt", connection: connection() }) };
+  assert.deepEqual(await stack.preview(changed), { copy: { op: "update", diff: { source: "update" } } });
   await up("up/load/copy.txt");
   assert.equal(readFileSync(home("up/load/copy.txt"), "utf8"), "two");
 

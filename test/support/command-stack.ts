@@ -121,7 +121,8 @@ export class CommandStack implements Disposable {
     assert.equal(code, 0, stdout + stderr);
     const { steps } = JSON.parse(stdout) as { readonly steps: readonly PreviewedStep[] };
     const own = steps.filter(({ op, urn }) => op !== "same" && urn.includes("::command:"));
-    return Object.fromEntries(own.map(({ op, urn, detailedDiff }) => [nameOf(urn), { op, diff: Object.fromEntries(Object.entries(detailedDiff ?? {}).map(([path, { kind }]) => [path, kind])) }]));
+    const diffOf = ({ detailedDiff }: PreviewedStep) => Object.fromEntries(Object.entries(detailedDiff ?? {}).map(([path, { kind }]) => [path, kind]));
+    return Object.fromEntries(own.map((step) => [nameOf(step.urn), { op: step.op, diff: diffOf(step) }]));
   }
 
   async refresh(): Promise<Result> {
@@ -185,7 +186,8 @@ const nameOf = (urn: string): string => urn.slice(urn.lastIndexOf("::") + 2);
 export function commandsIn(exported: string): Readonly<Record<string, StateOf>> {
   const { deployment } = JSON.parse(exported) as { readonly deployment: { readonly resources?: readonly (StateOf & { readonly urn: string })[] } };
   const own = (deployment.resources ?? []).filter(({ type }) => type.startsWith("command:"));
-  return Object.fromEntries(own.map(({ urn, type, id, inputs, outputs }) => [nameOf(urn), { type, id, inputs: shown(inputs), outputs: shown(outputs) }])) as Readonly<Record<string, StateOf>>;
+  const states = own.map(({ urn, type, id, inputs, outputs }) => [nameOf(urn), { type, id, inputs: shown(inputs), outputs: shown(outputs) }]);
+  return Object.fromEntries(states) as Readonly<Record<string, StateOf>>;
 }
 
 function shown(value: unknown): unknown {

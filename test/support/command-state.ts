@@ -17,13 +17,18 @@ export const nowhere: Place = { port: 22_022, hostKey: HOST_KEY, privateKey: KEY
 /** `edition`: of the inputs that may change. */
 export function everyKind(edition: string, { port, hostKey, privateKey }: Place = nowhere): Readonly<Record<string, Declared>> {
   const hop = { host: "127.0.0.1", port, hostKey };
+  const lines = { create: "echo made >> made; cat", update: "echo updated >> made; cat", delete: "echo deleted >> made" };
+  const proxied = { ...hop, user: "root", privateKey, dialErrorLimit: 3, proxy: { ...hop, privateKey } };
   return {
-    plain: local({ create: "echo made >> made; cat", update: "echo updated >> made; cat", delete: "echo deleted >> made", stdin: edition, addPreviousOutputInEnv: false, logging: "stderr" }),
-    hidden: local({ create: secret("cat"), stdin: secret(JSON.stringify({ password: edition })), triggers: [{ "a/b": "1", hidden: secret("t") }, 2] }, { additionalSecretOutputs: ["stdout"] }),
+    plain: local({ ...lines, stdin: edition, addPreviousOutputInEnv: false, logging: "stderr" }),
+    hidden: local(
+      { create: secret("cat"), stdin: secret(JSON.stringify({ password: edition })), triggers: [{ "a/b": "1", hidden: secret("t") }, 2] },
+      { additionalSecretOutputs: ["stdout"] },
+    ),
     waits: local({ create: "cat", stdin: stdoutOf("plain") }),
     idle: local({ delete: "echo idle >> made" }),
     there: remote({ connection: { ...hop, privateKey }, create: "true", stdin: "same", addPreviousOutputInEnv: false }),
-    through: remote({ connection: { ...hop, user: "root", privateKey, dialErrorLimit: 3, proxy: { ...hop, privateKey } }, create: "cat", stdin: secret("same"), triggers: ["x"], logging: "none" }),
+    through: remote({ connection: proxied, create: "cat", stdin: secret("same"), triggers: ["x"], logging: "none" }),
     copy: copied({ connection: { ...hop, privateKey }, source: fileAsset("asset.txt"), remotePath: "asset.txt", triggers: ["127.0.0.1", port] }),
   };
 }

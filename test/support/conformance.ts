@@ -10,7 +10,7 @@ export const differences = {
   "endless progress": "a progress bar, which ends its lines by bare carriage returns, is shown as one line at the end",
   "secrets shown": "a secret input is shown in clear in the messages and in the error of its command",
   "whole output quoted": "an error quotes the whole output, of any length",
-  "large previous output": "the output before is put into a variable of any size, and a command does not start with one of more than 128 KiB, so the stack cannot be destroyed",
+  "large previous output": "the output before is put into a variable, and no command starts with one of more than 128 KiB: the stack cannot be destroyed",
   "killed engine": "the plugin and the command go on without their engine",
   "remote time limit": "a resource's customTimeouts do not end a remote command",
   "silent server": "perDialTimeout is for the TCP connection alone: a server that says nothing is waited for without an end",

@@ -46,11 +46,11 @@ export function commandResource<I extends CommandInputs>(inputs: Shape<I>, fille
     const before = Object.fromEntries(written.map((name) => [name, bare(state[name] ?? "")])) as Record<(typeof written)[number], string>;
     if (line === undefined) return before;
     const read = readInputs(properties);
-    const output = new Output({ logging: read.logging ?? "stdoutAndStderr", line: (shown) => work.log.line(work.hide(shown)) });
+    const output = new Output({ logging: read.logging ?? "stdoutAndStderr", hide: work.hide, line: work.log.line });
     const previous = read.addPreviousOutputInEnv === false ? {} : { PULUMI_COMMAND_STDOUT: before.stdout, PULUMI_COMMAND_STDERR: before.stderr };
     const set = Object.fromEntries(Object.entries(previous).filter(([, value]) => value !== ""));
     const problem = await runLine({ line, inputs: read, previous: set, output }, work);
-    if (problem !== undefined) throw new Error(`${problem}: running ${quoted(work.hide(line))}:\n${work.hide(output.end())}`);
+    if (problem !== undefined) throw new Error(`${problem}: running ${quoted(work.hide(line))}:\n${output.end()}`);
     return { stdout: output.text("stdout"), stderr: output.text("stderr") };
   };
   const readInputs = (properties: Properties) => inputsOf(inputs, properties);

@@ -1,7 +1,7 @@
 /** command:remote:CopyToRemote: a file that is put on another machine. */
 import { basename, posix } from "node:path";
 import { promisify } from "node:util";
-import type { SFTPWrapper } from "ssh2";
+import type { SFTPWrapper, Stats } from "ssh2";
 import { connection, filledConnection } from "./connection.ts";
 import { anything, file, inputsOf, object, problemsOf, required, text } from "./inputs.ts";
 import { bare, isAsset, type Properties } from "./properties.ts";
@@ -30,9 +30,13 @@ async function copy(properties: Properties, work: Work): Promise<Properties> {
   const { dialled } = await import("./dial.ts");
   const { client, end } = await dialled(to, work);
   try {
-    const lost = new Promise<never>((_, reject) => client.once("close", () => reject(new Error("the connection was lost while a file was copied"))));
-    const stopped = new Promise<never>((_, reject) => work.limit?.addEventListener("abort", () => reject(new Error("the time of its customTimeouts is over"))));
-    await Promise.race([put(await promisify(client.sftp.bind(client))(), source.path, remotePath), lost, stopped]);
+    await new Promise<void>((resolve, reject) => {
+      client.once("close", () => reject(new Error("the connection was lost while a file was copied")));
+      work.limit?.addEventListener("abort", () => reject(new Error("the time of its customTimeouts is over")));
+      promisify(client.sftp.bind(client))()
+        .then((sftp) => put(sftp, source.path, remotePath))
+        .then(resolve, reject);
+    });
     return {};
   } finally {
     end();
@@ -44,15 +48,19 @@ async function put(sftp: SFTPWrapper, from: string, to: string): Promise<void> {
   const there = await statOf(sftp, to);
   const path = there?.isDirectory() ? posix.join(to, basename(from)) : to;
   if (there === undefined) await makeFolder(sftp, posix.dirname(path));
-  await new Promise<void>((resolve, reject) => sftp.fastPut(from, path, (error) => (error ? reject(new Error(`${from} could not be copied to ${path}: ${error.message}`)) : resolve())));
+  await done(`${from} could not be copied to ${path}`, (ended) => sftp.fastPut(from, path, ended));
 }
 
 async function makeFolder(sftp: SFTPWrapper, folder: string): Promise<void> {
   if ((await statOf(sftp, folder)) !== undefined) return;
   await makeFolder(sftp, posix.dirname(folder));
-  await new Promise<void>((resolve, reject) => sftp.mkdir(folder, (error) => (error ? reject(new Error(`the folder ${folder} could not be made: ${error.message}`)) : resolve())));
+  await done(`the folder ${folder} could not be made`, (ended) => sftp.mkdir(folder, ended));
 }
 
-function statOf(sftp: SFTPWrapper, path: string): Promise<import("ssh2").Stats | undefined> {
+function done(problem: string, step: (ended: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => step((error) => (error ? reject(new Error(`${problem}: ${error.message}`)) : resolve())));
+}
+
+function statOf(sftp: SFTPWrapper, path: string): Promise<Stats | undefined> {
   return new Promise((resolve) => sftp.stat(path, (error, stats) => resolve(error ? undefined : stats)));
 }

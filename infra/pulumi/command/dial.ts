@@ -58,11 +58,13 @@ async function inTime<T>(inputs: HopInputs, way: Promise<T>): Promise<T> {
   const { timeout } = limits(inputs);
   if (timeout === 0) return way;
   const over = new AbortController();
-  const late = sleep(timeout, undefined, { signal: over.signal }).then(() => Promise.reject(new Error(`the jump host did not reach ${inputs.host} within ${timeout / 1000} s`)));
+  const late = sleep(timeout, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`the jump host did not reach ${inputs.host} within ${timeout / 1000} s`);
+  });
   return Promise.race([way, late]).finally(() => over.abort());
 }
 
-/** Tries until it is there, or as often as the limit says after the first time. A key that is another one, and a refused login, stay what they are. */
+/** Tries until it is there, or as often as the limit says after the first time. Another host key, and a refused login, stay what they are. */
 async function retried<T>(what: string, { dialErrorLimit = 10 }: HopInputs, { log, signal }: Work, way: () => Promise<T>): Promise<T> {
   for (let failed = 0, pause = PAUSE; ; failed++, pause = Math.min(pause * GROWTH, LONGEST_PAUSE)) {
     signal.throwIfAborted();

@@ -1,6 +1,6 @@
 /**
  * The inputs that a resource may have: a table of shapes for each. What is in no table is an error and never ignored: the official
- * plugin has more inputs than this project uses. A schema library would do this too, but loading one takes longer than all else here.
+ * plugin has more inputs than this project uses. A schema library would do this too, but loading one takes as long as all else here.
  */
 import { pathText } from "./diff.ts";
 import { bare, isAsset, isList, isPlain, isUnknown, markOf, type Properties, type Value } from "./properties.ts";
@@ -25,6 +25,8 @@ type Read<S> = S extends { required: true } & Shape<infer T> ? T : S extends Sha
 /** What a table reads. */
 export type Inputs<F extends Fields> = { readonly [Name in keyof F]: Read<F[Name]> };
 
+type FileAsset = Properties & { readonly hash: string; readonly path: string };
+
 function shape<T>(expected: string, is: (value: Value) => value is Value & T): Shape<T> {
   return {
     required: false,
@@ -39,11 +41,13 @@ function shape<T>(expected: string, is: (value: Value) => value is Value & T): S
 export const text = shape("a text", (value): value is string => typeof value === "string");
 export const flag = shape("true or false", (value): value is boolean => typeof value === "boolean");
 export const anything = shape("a list", (value): value is readonly Value[] => isList(value));
-export const file = shape("a FileAsset", (value): value is Properties & { readonly hash: string; readonly path: string } => isAsset(value) && typeof value["path"] === "string");
+export const file = shape("a FileAsset", (value): value is FileAsset => isAsset(value) && typeof value["path"] === "string");
 export const whole = (least: number, most: number) =>
-  shape(`a whole number from ${least} to ${most}`, (value): value is number => Number.isInteger(value) && (value as number) >= least && (value as number) <= most);
-export const oneOf = <const T extends string>(...texts: readonly T[]) => shape(`one of ${texts.join(", ")}`, (value): value is T => texts.includes(value as T));
-export const matching = (expected: string, pattern: (text: string) => boolean) => shape(expected, (value): value is string => typeof value === "string" && pattern(value));
+  shape(`a whole number from ${least} to ${most}`, (value): value is number => Number.isInteger(value) && Number(value) >= least && Number(value) <= most);
+export const oneOf = <const T extends string>(...texts: readonly T[]) =>
+  shape(`one of ${texts.join(", ")}`, (value): value is T => texts.some((each) => each === value));
+export const matching = (expected: string, is: (text: string) => boolean) =>
+  shape(expected, (value): value is string => typeof value === "string" && is(value));
 
 export function required<T>(of: Shape<T>): Shape<T> & { required: true } {
   return { ...of, required: true };
@@ -59,7 +63,8 @@ export function object<F extends Fields>(fields: F): Shape<Inputs<F>> {
       }
       for (const name of Object.keys(value).filter((each) => !(each in fields))) {
         const known = Object.keys(fields).join(", ");
-        problems.push({ property: pathText([...path, name]), reason: `is no input that this project's stand-in for Pulumi's command plugin knows; it knows ${known}` });
+        const reason = `is no input that this project's stand-in for Pulumi's command plugin knows; it knows ${known}`;
+        problems.push({ property: pathText([...path, name]), reason });
       }
       const read = Object.entries(fields).map(([name, field]) => [name, readField(field, value[name], [...path, name], problems)]);
       return Object.fromEntries(read) as Inputs<F>;
@@ -90,7 +95,7 @@ export function problemsOf(shapeOf: Shape<unknown>, inputs: Properties): readonl
   return problems;
 }
 
-/** The inputs of a resource that is worked on: all are known then. Throws where one is not as it has to be, which only a state made elsewhere can have. */
+/** The inputs of a resource that is worked on: all are known then. Throws where one is not as it has to be: a state that was made elsewhere. */
 export function inputsOf<T>(shapeOf: Shape<T>, properties: Properties): T {
   const problems: Problem[] = [];
   const read = shapeOf.read(properties, [], problems);

@@ -1,17 +1,23 @@
 /** Lines to show while a command runs. */
+import type { Hide } from "./secrets.ts";
 
 /** Characters of a line that are shown: a line may be a whole file, or never end. */
 const LONGEST = 2000;
 
 /**
- * Cuts a text that comes in pieces into lines. A bare carriage return ends one too: that is how progress bars write. A longer
- * line than is shown comes as soon as it is that long, and its rest is left out.
+ * Cuts a text that comes in pieces into lines. A bare carriage return ends one too: that is how progress bars write. A line that
+ * is twice as long as what is shown of one comes before its end, and its rest is left out.
  */
 export class Lines {
   #line = "";
   #cut = false;
   /** The last piece ended with a carriage return: a line feed after it belongs to it. */
   #returned = false;
+  readonly #hide: Hide;
+
+  constructor(hide: Hide) {
+    this.#hide = hide;
+  }
 
   push(piece: string): string[] {
     const text = this.#returned && piece.startsWith("\n") ? piece.slice(1) : piece;
@@ -30,15 +36,21 @@ export class Lines {
   #grow(text: string): string[] {
     if (this.#cut) return [];
     this.#line += text;
-    if (this.#line.length <= LONGEST) return [];
+    // Long enough to hold a secret whole that begins in what is shown.
+    if (this.#line.length <= 2 * LONGEST) return [];
     this.#cut = true;
-    return [`${this.#line.slice(0, LONGEST)}…`];
+    return [this.#shown()];
   }
 
   #finish(): string[] {
-    const line = this.#cut ? [] : [this.#line];
+    const line = this.#cut ? [] : [this.#shown()];
     this.#line = "";
     this.#cut = false;
     return line;
+  }
+
+  #shown(): string {
+    const text = this.#hide(this.#line);
+    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   }
 }

@@ -69,6 +69,8 @@ async function started(line: string, env: NodeJS.ProcessEnv): Promise<Started> {
 async function fitting(previous: Readonly<Record<string, string>>, { log }: Work): Promise<Readonly<Record<string, string>>> {
   const fits = ([name, value]: readonly [string, string]) => name.length + Buffer.byteLength(value) + 2 <= LONGEST_VARIABLE;
   const all = Object.entries(previous);
-  for (const [name] of all.filter((each) => !fits(each))) await log.warning(`${name} is left out: it is longer than an environment variable can be; addPreviousOutputInEnv: false says that it is not wanted`);
+  for (const [name] of all.filter((each) => !fits(each))) {
+    await log.warning(`${name} is left out: it is longer than an environment variable can be; addPreviousOutputInEnv: false says that it is not wanted`);
+  }
   return Object.fromEntries(all.filter(fits));
 }

@@ -21,7 +21,8 @@ export function logTo(engine: string): (urn: string) => Log {
 
 /** Loaded when there is something to say: most runs have nothing. */
 async function sender(engine: string): Promise<Send> {
-  const [{ default: services }, { default: messages }] = await Promise.all([import("@pulumi/pulumi/proto/engine_grpc_pb.js"), import("@pulumi/pulumi/proto/engine_pb.js")]);
+  const { default: services } = await import("@pulumi/pulumi/proto/engine_grpc_pb.js");
+  const { default: messages } = await import("@pulumi/pulumi/proto/engine_pb.js");
   const client = new services.EngineClient(engine, grpc.credentials.createInsecure());
   const log = promisify<LogRequest, unknown>(client.log.bind(client));
   return async (severity, urn, text, passing) => {

@@ -1,5 +1,6 @@
 /** What a command writes: all of it for the state, its lines for who watches, its end for an error. */
 import { Lines } from "./lines.ts";
+import type { Hide } from "./secrets.ts";
 
 export type Stream = "stdout" | "stderr";
 export type Logging = "stdout" | "stderr" | "stdoutAndStderr" | "none";
@@ -12,6 +13,8 @@ const QUOTED = 12 * 1024;
 
 export interface OutputOptions {
   readonly logging: Logging;
+  /** What is no part of a line or of an error. */
+  readonly hide: Hide;
   readonly line: (text: string) => Promise<void>;
 }
 
@@ -29,7 +32,7 @@ export class Output {
   /** Reads a stream to its end; not faster than its lines are taken. */
   async read(name: Stream, stream: AsyncIterable<Buffer>): Promise<void> {
     const shown = SHOWN[this.#options.logging].includes(name);
-    const [lines, decoder] = [new Lines(), new TextDecoder()];
+    const [lines, decoder] = [new Lines(this.#options.hide), new TextDecoder()];
     for await (const piece of stream) {
       this.#written[name].push(piece);
       this.#keepEnd(piece);
@@ -45,16 +48,16 @@ export class Output {
 
   /** The end of both streams. */
   end(): string {
-    const all = Buffer.concat(this.#end);
-    const text = all.subarray(-QUOTED).toString("utf8");
-    return all.length > QUOTED ? `… (more before this)\n${text}` : text;
+    const kept = Buffer.from(this.#options.hide(Buffer.concat(this.#end).toString("utf8")));
+    const text = kept.subarray(-QUOTED).toString("utf8");
+    return kept.length > QUOTED ? `… (more before this)\n${text}` : text;
   }
 
   #keepEnd(piece: Buffer): void {
     this.#end.push(piece);
     const length = this.#end.reduce((sum, each) => sum + each.length, 0);
-    // One byte more than is quoted tells that there was more.
-    if (length > QUOTED * 2) this.#end = [Buffer.concat(this.#end).subarray(-QUOTED - 1)];
+    // Long enough to hold a secret whole that ends in what is quoted.
+    if (length > QUOTED * 4) this.#end = [Buffer.concat(this.#end).subarray(-QUOTED * 2)];
   }
 
   async #show(lines: readonly string[]): Promise<void> {

@@ -30,8 +30,9 @@ const resources: ReadonlyMap<string, Resource> = new Map([
 
 function resourceOf({ type, urn }: { readonly type: string; readonly urn: string }): Resource {
   const resource = resources.get(type);
-  if (resource === undefined) throw new Error(`${urn}: ${type} is no type that this project's stand-in for Pulumi's command plugin knows; it knows ${[...resources.keys()].join(", ")}`);
-  return resource;
+  if (resource !== undefined) return resource;
+  const known = [...resources.keys()].join(", ");
+  throw new Error(`${urn}: ${type} is no type that this project's stand-in for Pulumi's command plugin knows; it knows ${known}`);
 }
 
 /** `log`: of a resource. */
@@ -78,7 +79,8 @@ export function provider(log: (urn: string) => Log): Partial<IResourceProviderSe
     diff: unary((request) => differences(fromStruct(request.getOldInputs()), fromStruct(request.getNews()))),
     create: unary(async (request) => {
       const [resource, inputs] = [resourceOf(request.toObject()), fromStruct(request.getProperties())];
-      const outputs = request.getPreview() ? unknown(resource) : await resource.create(inputs, workOn(request.getUrn(), inputs, request.getTimeout()));
+      const create = () => resource.create(inputs, workOn(request.getUrn(), inputs, request.getTimeout()));
+      const outputs = request.getPreview() ? unknown(resource) : await create();
       const answer = new messages.CreateResponse();
       answer.setId(`${resource.named ? request.getName() : ""}${randomBytes(4).toString("hex")}`);
       answer.setProperties(toStruct({ ...inputs, ...outputs }));
@@ -86,8 +88,8 @@ export function provider(log: (urn: string) => Log): Partial<IResourceProviderSe
     }),
     update: unary(async (request) => {
       const [resource, inputs] = [resourceOf(request.toObject()), fromStruct(request.getNews())];
-      const work = workOn(request.getUrn(), inputs, request.getTimeout());
-      const outputs = request.getPreview() ? unknown(resource) : await resource.update(inputs, fromStruct(request.getOlds()), work);
+      const update = () => resource.update(inputs, fromStruct(request.getOlds()), workOn(request.getUrn(), inputs, request.getTimeout()));
+      const outputs = request.getPreview() ? unknown(resource) : await update();
       const answer = new messages.UpdateResponse();
       answer.setProperties(toStruct({ ...inputs, ...outputs }));
       return answer;
