@@ -49,15 +49,20 @@ function ofPlugin(engine: number): readonly Process[] {
   return own.flatMap((each) => [each, ...descendants(each.pid)]);
 }
 
+/** `timeout`, and what it runs. */
+const buildOf = (all: readonly Process[]) => all.filter(({ command }) => command.endsWith("sleep 99.25"));
+
 conforms("neither plugin nor command outlives an engine that is killed; a build does, which has a process group of its own", async (stack) => {
   // As host scripts start `nix build`.
   const running = stack.startUp({ builds: local({ create: "timeout 100 sleep 99.25 >build.log 2>&1 </dev/null & echo begun; sleep 99.5; echo never" }) });
   await begun(running);
-  const started = ofPlugin(running.pid);
-  const build = started.filter(({ command }) => command.endsWith("sleep 99.25"));
+  // The shell says that it has begun before its children are the programs that they become.
+  const started = await until("the build and the command", () => {
+    const all = ofPlugin(running.pid);
+    return buildOf(all).length === 2 && all.some(({ command }) => command === "sleep 99.5") ? all : undefined;
+  });
+  const build = buildOf(started);
   const others = started.filter(({ pid }) => !build.some((each) => each.pid === pid));
-  assert.equal(build.length, 2);
-  assert.ok(others.some(({ command }) => command === "sleep 99.5"), JSON.stringify(started));
   const alive = (which: readonly Process[]) => {
     const now = processes().filter(({ zombie }) => !zombie);
     return which.filter(({ pid, command }) => now.some((each) => each.pid === pid && each.command === command));
