@@ -32,7 +32,7 @@ export async function giveTools(target: string, wanted = /./): Promise<void> {
 /** As a newcomer's shell: nothing of this project on PATH. */
 export const systemPath = (process.env["PATH"] ?? "").split(delimiter).filter((entry) => !entry.startsWith(`${CHECKOUT}/`)).join(delimiter);
 
-const PARTS = ["hosts/common", ...["report", "kept", "packages", "wheels", "node", "engine", "pulumi", "nix", "state", "plan"].map((part) => `setup/${part}`)];
+const PARTS = ["hosts/common", "hosts/debian-apt", ...["report", "kept", "packages", "wheels", "node", "engine", "pulumi", "nix", "state", "plan"].map((part) => `setup/${part}`)];
 
 /** Lines of bash that make set-up's functions known, for variables `root`, `local_dir`, `downloads` and `system_path` of the environment. */
 export const shellParts = `set -euo pipefail; ${PARTS.map((part) => `. ${join(CHECKOUT, "infra", part)}.sh`).join("; ")}`;
